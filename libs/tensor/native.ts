@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { ResimError, projectPath } from '#libs/core';
+
+/** A tensor of libtorch as the addon hands it out. Only `torch-engine.ts` and its neighbours may touch one. */
+export interface TensorHandle {
+  free(): void;
+  isFreed(): boolean;
+  shape(): number[];
+  strides(): number[];
+  dtype(): string;
+  device(): string;
+  numel(): number;
+  item(): number;
+  requiresGrad(): boolean;
+  setRequiresGrad(on: boolean): TensorHandle;
+  isContiguous(channelsLast: boolean): boolean;
+}
+
+export interface GeneratorHandle {
+  state(): TensorHandle;
+  setState(state: TensorHandle): void;
+}
+
+export interface OperatorSchema {
+  arguments: { name: string; type: string; kwargOnly: boolean; default?: string }[];
+  returns: string[];
+}
+
+/** The addon, function by function in the order of its C++ files. */
+export interface Native {
+  TensorHandle: new () => TensorHandle;
+  GeneratorHandle: new (seed: bigint, device: string) => GeneratorHandle;
+  operator(name: string): number;
+  schema(name: string): OperatorSchema;
+  call(operator: number, args: unknown[]): unknown;
+  grad(
+    output: TensorHandle,
+    inputs: TensorHandle[],
+    options: { gradOutput?: TensorHandle; retainGraph?: boolean; allowUnused?: boolean },
+  ): (TensorHandle | null)[];
+  knownGradient(value: TensorHandle, input: TensorHandle, gradient: TensorHandle): TensorHandle;
+  setGradMode(on: boolean): boolean;
+  setAutocast(device: string, on: boolean, dtype: string): void;
+  fromTypedArray(
+    array: ArrayBufferView,
+    shape: readonly number[],
+    dtype: string,
+    share: boolean,
+  ): TensorHandle;
+  bytes(tensor: TensorHandle, share: boolean): ArrayBuffer;
+  mapFile(
+    path: string,
+    entries: { dtype: string; shape: readonly number[]; begin: number }[],
+  ): TensorHandle[];
+  sgdStep(
+    parameters: TensorHandle[],
+    gradients: TensorHandle[],
+    velocities: TensorHandle[],
+    lr: number,
+    momentum: number,
+    weightDecay: number,
+  ): void;
+  emaUpdate(averages: TensorHandle[], values: TensorHandle[], momentum: number): void;
+  setThreads(count: number): void;
+  threads(): number;
+  live(): { count: number; bytes: number };
+  build(): { libtorch: string; cuda: boolean; config: string };
+}
+
+let loaded: Native | undefined;
+
+/**
+ * The addon, loaded at first use: whoever only reads contracts or geometry need not have it.
+ * @throws ResimError FAILED_PRECONDITION when it was not built or cannot be loaded, with the command that builds it.
+ */
+export function native(): Native {
+  if (loaded) return loaded;
+  const path = projectPath('build', 'native', 'resim_tensor.node');
+  if (!existsSync(path))
+    throw new ResimError(
+      'FAILED_PRECONDITION',
+      `the tensor engine is not built (${path} is missing); run \`npm run setup\``,
+      {
+        reason: 'ENGINE_NOT_BUILT',
+      },
+    );
+  try {
+    loaded = createRequire(import.meta.url)(path) as Native;
+  } catch (cause) {
+    throw new ResimError(
+      'FAILED_PRECONDITION',
+      `the tensor engine cannot be loaded (${(cause as Error).message}); run \`npm run build:native\``,
+      { reason: 'ENGINE_NOT_LOADED', cause },
+    );
+  }
+  return loaded;
+}
