@@ -3,6 +3,9 @@ import type { TensorBase } from './tensor-base.js';
 /**
  * Tensors hold memory that the garbage collector does not see well, so they are freed by scope: `tidy` disposes of
  * every tensor made inside it but the ones it returns. Scopes nest; what an inner one returns belongs to the outer.
+ *
+ * A training loop must let the event loop turn between its steps (`await` something): Node frees the empty shells of
+ * disposed tensors only there, and shells that pile up between large blocks keep the allocator from reusing them.
  */
 const scopes: TensorBase[][] = [];
 
