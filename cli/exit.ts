@@ -21,9 +21,10 @@ export function exitCode(error: unknown): number {
 
 /** What stands on stderr for an error: one or two sentences, or one line of JSON; nothing where all was said. */
 export function errorText(error: unknown, json: boolean): string {
-  if (error instanceof Interrupted || error instanceof Unsuccessful || error instanceof CommanderError)
-    return '';
-  const known = error instanceof ResimError ? error : new ResimError('INTERNAL', messageOf(error));
+  if (error instanceof Interrupted || error instanceof Unsuccessful) return '';
+  // Commander has said what was wrong with the options, and help is no error.
+  if (error instanceof CommanderError && (!json || error.exitCode === 0)) return '';
+  const known = error instanceof ResimError ? error : new ResimError(codeOf(error), messageOf(error));
   if (!json) return `resim: ${known.message}\n`;
   const { code, reason, message, violations, metadata } = known;
   return `${JSON.stringify({ error: { code, reason, message, violations, metadata } })}\n`;

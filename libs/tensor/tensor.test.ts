@@ -246,12 +246,16 @@ describe('memory', () => {
       }
     };
     await steps(1000);
-    const { count, bytes } = t.liveTensors();
-    const resident = process.memoryUsage.rss();
-    await steps(1000);
-    expect(t.liveTensors()).toEqual({ count, bytes });
-    // One activation kept a step would be 62 MiB.
-    expect(process.memoryUsage.rss() - resident).toBeLessThan(16 * 2 ** 20);
+    const live = t.liveTensors();
+    // A leak grows in every thousand; an allocator that is still settling does not.
+    const growth: number[] = [];
+    for (let thousand = 0; thousand < 4; thousand++) {
+      const before = process.memoryUsage.rss();
+      await steps(1000);
+      growth.push(process.memoryUsage.rss() - before);
+    }
+    expect(t.liveTensors()).toEqual(live);
+    expect(Math.min(...growth)).toBeLessThan(2 * 2 ** 20);
   });
 
   it('refuses asynchronous scopes', () => {
