@@ -9,7 +9,6 @@ const json = process.argv.includes('--json');
 function program(): Command {
   const resim = new Command('resim')
     .description('ReSim Suite: region-level self-supervised pre-training')
-    .showHelpAfterError('(add --help for what there is)')
     .addHelpText(
       'after',
       `
@@ -26,7 +25,7 @@ Exit codes: 0 done, 1 failed, 2 wrong input, 3 no server answers, 130 interrupte
 
 /** A wrong option is an exception, which ends in one place with the exit code for wrong input. */
 function settle(command: Command): void {
-  command.exitOverride();
+  command.exitOverride().showHelpAfterError('(add --help to see what there is)');
   // Told once, as JSON, where the error ends up.
   if (json) command.configureOutput({ writeErr: () => undefined });
   for (const inner of command.commands) settle(inner);

@@ -11,9 +11,9 @@ import { watchUntilEnd } from './watching.js';
 interface PretrainCommandOptions extends GatewayOptions {
   images: string;
   recipe: string;
-  set: string[];
-  name: string;
-  group: string;
+  set?: string[];
+  name?: string;
+  group?: string;
   requestId?: string;
   detach?: boolean;
   check?: boolean;
@@ -24,9 +24,9 @@ export function pretrainCommand(): Command {
     .description('start a pre-training run and show it until it has ended')
     .requiredOption('--images <folder>', 'folder of images; its subfolders belong to it')
     .requiredOption('--recipe <name>', 'name of a recipe (`resim recipes ls`) or a YAML file')
-    .option('--set <key=value>', 'change an option of the recipe; may be given again', collect, [])
-    .option('--name <text>', 'a name for people', '')
-    .option('--group <text>', 'what runs are grouped by', '')
+    .option('--set <key=value>', 'change an option of the recipe; may be given again', collect)
+    .option('--name <text>', 'a name for people')
+    .option('--group <text>', 'what runs are grouped by')
     .option('--request-id <uuid>', 'the same id never makes a second run')
     .option('--detach', 'start the run and leave it')
     .option('--check', 'only check recipe and images, start nothing')
@@ -43,18 +43,19 @@ Ctrl-C leaves the run alone; \`resim runs cancel ID\` stops it.`,
   return withGateway(command).action(pretrain);
 }
 
-function collect(value: string, earlier: string[]): string[] {
+function collect(value: string, earlier: string[] = []): string[] {
   return [...earlier, value];
 }
 
 async function pretrain(options: PretrainCommandOptions): Promise<void> {
   const client = clientOf(options);
   const json = options.json === true;
-  const wrong = options.set.find((change) => !/^[^=\s]+=/.test(change));
+  const overrides = options.set ?? [];
+  const wrong = overrides.find((change) => !/^[^=\s]+=/.test(change));
   if (wrong !== undefined) throw invalid('--set', wrong, 'key=value, for example optim.lr=0.06');
   const body: CreateRun = {
     ...(await recipeOf(options.recipe)),
-    overrides: options.set,
+    overrides,
     images: isLocal(client) ? await imageFolder(options.images) : options.images,
     name: options.name,
     group: options.group,
