@@ -59,7 +59,7 @@ export function toWire(error: ResimError): WireError {
   });
   const details = [
     {
-      typeUrl: `${TYPES}ErrorInfo`,
+      type_url: `${TYPES}ErrorInfo`,
       value: ErrorInfo.encode({ reason: error.reason, domain: DOMAIN, metadata }).finish(),
     },
   ];
@@ -69,7 +69,7 @@ export function toWire(error: ResimError): WireError {
       description: cut(expected, 200),
     }));
     details.push({
-      typeUrl: `${TYPES}BadRequest`,
+      type_url: `${TYPES}BadRequest`,
       value: BadRequest.encode(BadRequest.fromObject({ fieldViolations })).finish(),
     });
   }
