@@ -40,6 +40,12 @@ export function share(value: MetricValue): string {
   return typeof value === 'string' ? value : `${(100 * value).toFixed(1)} %`;
 }
 
+/** A bar so many characters wide, filled to a share between 0 and 1. */
+export function bar(done: number, width: number): string {
+  const full = Math.round(Math.min(1, Math.max(0, done)) * width);
+  return '█'.repeat(full) + '░'.repeat(width - full);
+}
+
 /** A time as the reader's clock shows it: `2026-03-01 14:05`. */
 export function clock(time: string | null): string {
   if (time === null) return '-';

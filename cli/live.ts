@@ -1,5 +1,5 @@
 import { type GatewayClient, hasEnded, type Run, type RunEvent } from '#libs/rest';
-import { bytes, duration, figure, plain } from './format.js';
+import { bar, bytes, duration, figure, plain } from './format.js';
 import { RunProgress } from './progress.js';
 
 /** Milliseconds between two drawings of the live line, and between two plain lines of figures. */
@@ -40,7 +40,7 @@ export async function showRun({ client, run, out, signal }: ShowRunOptions): Pro
       const line = lineOf(event, state);
       if (event.kind === 'run') state = stateOf(event.run);
       if (line !== undefined) screen.say(line);
-      screen.figures(progress.line, event.kind === 'metrics');
+      screen.figures(progress, event.kind === 'metrics');
     }
     if (!signal?.aborted) progress.run = await client.getRun(run.id);
   } finally {
@@ -100,12 +100,11 @@ class Screen {
   }
 
   /** @param fresh whether the figures are new, and not only the line below a new one */
-  figures(line: string, fresh: boolean): void {
+  figures({ line, done }: RunProgress, fresh: boolean): void {
     const now = performance.now();
     if (this.#live) {
       if (this.#drawn && now - this.#lastFigures < REDRAW_MS) return;
-      const width = Math.max(20, (this.out.columns ?? 80) - 1);
-      this.out.write(`\r\x1b[K${line.length > width ? `${line.slice(0, width - 1)}…` : line}`);
+      this.out.write(`\r\x1b[K${fit(line, done, (this.out.columns || 80) - 1)}`);
       this.#drawn = true;
     } else {
       if (!fresh || now - this.#lastFigures < PLAIN_MS) return;
@@ -118,4 +117,12 @@ class Screen {
     if (this.#drawn) this.out.write('\r\x1b[K');
     this.#drawn = false;
   }
+}
+
+const BAR = 20;
+
+/** The line within the width of the terminal, with a bar before it where there is room for one. */
+function fit(line: string, done: number, width: number): string {
+  if (line.length + BAR + 2 <= width) return `${bar(done, BAR)}  ${line}`;
+  return line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line;
 }

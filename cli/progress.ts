@@ -31,6 +31,11 @@ export class RunProgress {
     }
   }
 
+  /** Share of the steps that are completed, 0 to 1. */
+  get done(): number {
+    return this.run.totalSteps > 0 ? this.run.step / this.run.totalSteps : 0;
+  }
+
   /** Seconds that the steps left will take, judged by the latest ones; undefined while nothing can be said. */
   get secondsLeft(): number | undefined {
     const [first, last] = [this.#pace[0], this.#pace.at(-1)];
@@ -47,14 +52,14 @@ export class RunProgress {
     return levels.length > 0 ? `accuracy ${levels.join(' ')}` : '';
   }
 
-  /** `step 120/400  loss 5.213  accuracy p4 38.2 %  14.2 images/s  ETA 1:23` */
+  /** `step 120/400  loss 5.213  accuracy p4 38.2 %  14.2 img/s  ETA 1:23` */
   get line(): string {
     const { step, totalSteps } = this.run;
     const parts = [`step ${step}${totalSteps > 0 ? `/${totalSteps}` : ''}`];
     const { loss, imagesPerSecond } = this.values;
     if (loss !== undefined) parts.push(`loss ${figure(loss)}`);
     if (this.accuracyText !== '') parts.push(this.accuracyText);
-    if (imagesPerSecond !== undefined) parts.push(`${figure(imagesPerSecond)} images/s`);
+    if (imagesPerSecond !== undefined) parts.push(`${figure(imagesPerSecond)} img/s`);
     if (this.secondsLeft !== undefined) parts.push(`ETA ${duration(this.secondsLeft)}`);
     return parts.join('  ');
   }
