@@ -5,6 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['source'] } },
   test: {
     include: ['{libs,services,cli,bench,scripts,test}/**/*.test.ts'],
+    globalSetup: ['test/postgres.setup.ts'],
     pool: 'forks',
     // Two cores is what the smallest supported machine has, and the native engine takes both of them.
     maxWorkers: 2,

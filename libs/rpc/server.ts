@@ -1,5 +1,5 @@
 import 'reflect-metadata';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js';
 import type { PackageDefinition } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import type { DynamicModule, INestMicroservice, LoggerService, Type } from '@nestjs/common';
@@ -38,6 +38,9 @@ export interface RpcServer {
 }
 
 type Options = GrpcOptions['options'];
+
+// What goes wrong is thrown and logged here; grpc-js would print it a second time, as plain text.
+if (process.env.GRPC_VERBOSITY === undefined) setLogVerbosity(logVerbosity.NONE);
 
 /** Nest's gRPC transport, with a hold on the server underneath: the port it got, and a shutdown with an end. */
 class Transport extends ServerGrpc {
