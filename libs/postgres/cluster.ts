@@ -30,6 +30,8 @@ export interface Cluster {
   leftover: boolean;
   /** Resolves when the server has ended, for whatever reason. */
   ended: Promise<void>;
+  /** Ends every connection and process at once, as a crash would; the next start recovers from the log. */
+  crash(): Promise<void>;
   /** Fast shutdown: clients are cut off, nothing that was committed is lost. */
   stop(): Promise<void>;
 }
@@ -178,6 +180,10 @@ export async function startCluster({ directory, port, password, log }: ClusterOp
     if (!inTime) server.kill('SIGQUIT');
     await ended;
   };
+  const crash = async (): Promise<void> => {
+    server.kill('SIGQUIT');
+    await ended;
+  };
   while (running && !isReady(data, server.pid)) await sleep(20);
   if (!running) {
     throw new ResimError('FAILED_PRECONDITION', `PostgreSQL on ${data} ended while it started`, {
@@ -198,5 +204,5 @@ export async function startCluster({ directory, port, password, log }: ClusterOp
     );
   }
   const url = `postgres://${userAndDatabase}:${encodeURIComponent(password)}@127.0.0.1:${port}/${userAndDatabase}`;
-  return { url, directory: data, leftover, ended, stop };
+  return { url, directory: data, leftover, ended, crash, stop };
 }
