@@ -1,13 +1,10 @@
-import { parseWith } from '#libs/core';
+import { addressSetting, readConfig } from '#libs/core';
 import { z } from 'zod';
 
 const environment = z.object({
   RESIM_GATEWAY_HOST: z.string().min(1).default('127.0.0.1'),
   RESIM_GATEWAY_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
-  RESIM_PRETRAINING_ADDRESS: z
-    .string()
-    .regex(/^.+:\d+$/, 'host:port, for example 127.0.0.1:50051')
-    .default('127.0.0.1:50051'),
+  RESIM_PRETRAINING_ADDRESS: addressSetting.default('127.0.0.1:50051'),
 });
 
 export interface GatewayConfig {
@@ -23,7 +20,7 @@ export interface GatewayConfig {
 
 /** @throws ResimError `INVALID_ARGUMENT` naming the variable, its value and what would be right */
 export function gatewayConfig(env: NodeJS.ProcessEnv): GatewayConfig {
-  const values = parseWith(environment, env);
+  const values = readConfig(environment, env);
   return {
     host: values.RESIM_GATEWAY_HOST,
     port: values.RESIM_GATEWAY_PORT,

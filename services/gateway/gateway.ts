@@ -1,6 +1,6 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { projectPath, ResimError } from '#libs/core';
+import { type Logger, projectPath, ResimError } from '#libs/core';
 import type { GatewayConfig } from './config.js';
 import { GatewayModule } from './gateway.module.js';
 import { contentPolicy, sameOriginOnly } from './guards.js';
@@ -8,11 +8,8 @@ import { serveOpenApi } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
 import { SchemaPipe } from './schema.pipe.js';
 
-/** Told of a failure that a client only gets an id of. */
-export type DefectLog = (message: string, cause: unknown) => void;
-
 /** The gateway, ready to listen. */
-export async function createGateway(config: GatewayConfig, log: DefectLog): Promise<NestExpressApplication> {
+export async function createGateway(config: GatewayConfig, logger: Logger): Promise<NestExpressApplication> {
   const app = await NestFactory.create<NestExpressApplication>(GatewayModule.with(config), {
     // What fails at start is thrown, what fails later goes through the filter: Nest would print stack traces besides.
     logger: false,
@@ -27,7 +24,7 @@ export async function createGateway(config: GatewayConfig, log: DefectLog): Prom
   // JSON alone: a form of a foreign page is no request.
   app.useBodyParser('json');
   app.useGlobalPipes(new SchemaPipe());
-  app.useGlobalFilters(new ProblemFilter(log));
+  app.useGlobalFilters(new ProblemFilter(logger));
   app.useStaticAssets(projectPath('web'));
   serveOpenApi(app);
   return app;

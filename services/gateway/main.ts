@@ -1,14 +1,20 @@
 import 'reflect-metadata';
-import { ResimError } from '#libs/core';
+import { createLogger, exitWithParent, ResimError } from '#libs/core';
 import { gatewayConfig } from './config.js';
 import { createGateway, listen } from './gateway.js';
 
+const logger = createLogger('gateway');
+exitWithParent();
+
 try {
   const config = gatewayConfig(process.env);
-  const app = await createGateway(config, (message, cause) => console.error(message, cause));
+  const app = await createGateway(config, logger);
   const url = await listen(app, config);
-  process.stderr.write(`gateway: ${url}, pre-training service at ${config.pretrainingAddress}\n`);
-  const stop = (): void => void app.close().finally(() => process.exit(0));
+  logger.info({ url, pretraining: config.pretrainingAddress }, 'listening');
+  const stop = (signal: string): void => {
+    logger.info({ signal }, 'closing');
+    void app.close().finally(() => process.exit(0));
+  };
   process.once('SIGTERM', stop).once('SIGINT', stop);
 } catch (error) {
   if (!(error instanceof ResimError)) throw error;

@@ -1,5 +1,5 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
-import { type ErrorCode, ResimError } from '#libs/core';
+import { type ErrorCode, type Logger, ResimError } from '#libs/core';
 import { toProblem } from '#libs/rest';
 import type { Request, Response } from 'express';
 import { randomUUID } from 'node:crypto';
@@ -24,7 +24,7 @@ function httpStatus(error: unknown): number | undefined {
 /** The one place where a failure becomes an answer: problem details of RFC 9457, never a stack trace. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
-  constructor(private readonly log: (message: string, cause: unknown) => void) {}
+  constructor(private readonly logger: Logger) {}
 
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
@@ -44,7 +44,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (error instanceof ResimError) return error;
     if (status === undefined) {
       const id = randomUUID();
-      this.log(`a defect, told to the client as ${id}`, error);
+      this.logger.error({ error, id, path: request.path }, 'a defect');
       return new ResimError('INTERNAL', `something went wrong here; the log tells more under ${id}`, {
         metadata: { id },
       });
