@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chownSync, chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { ResimError } from '#libs/core';
@@ -14,8 +15,8 @@ export interface ClusterOptions {
   directory: string;
   /** TCP port on 127.0.0.1; must be free. */
   port: number;
-  /** Of the user `resim`. */
-  password: string;
+  /** Of the user `resim`. @default a secret that is made once and lies beside the data folder */
+  password?: string;
   /** Descriptor that the server's log goes to. @default none */
   log?: number;
 }
@@ -37,6 +38,14 @@ export interface Cluster {
 }
 
 const userAndDatabase = 'resim';
+
+/** A secret that is made once and can be read by this user alone. It lies where the data lies, so that both go together. */
+function secretBeside(data: string): string {
+  const file = join(dirname(data), 'postgres.password');
+  if (!existsSync(file))
+    writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' });
+  return readFileSync(file, 'utf8').trim();
+}
 
 /** `initdb` into a folder that appears only when it is complete. */
 function initialise(bin: string, data: string, password: string, account: Account): void {
@@ -151,10 +160,12 @@ async function ensureDatabase(server: { port: number; password: string }): Promi
  * Starts a real PostgreSQL server on 127.0.0.1 with a database `resim`, making its data folder when there is none.
  * @throws ResimError FAILED_PRECONDITION with what is missing or in the way
  */
-export async function startCluster({ directory, port, password, log }: ClusterOptions): Promise<Cluster> {
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { directory, port, log } = options;
   const account = serverAccount();
   const bin = programs(account);
   const data = dataFolder(directory, account);
+  const password = options.password ?? secretBeside(data);
   const leftover = await stopLeftover(data);
   if (!existsSync(join(data, 'PG_VERSION'))) initialise(bin, data, password, account);
   checkVersion(bin, data);

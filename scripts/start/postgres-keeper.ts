@@ -27,7 +27,6 @@ try {
   cluster = await startCluster({
     directory: process.env.RESIM_POSTGRES_DIR ?? projectPath('.resim', 'postgres'),
     port: Number(process.env.RESIM_POSTGRES_PORT ?? 55432),
-    password: process.env.RESIM_POSTGRES_PASSWORD ?? '',
     log: 2,
   });
 } catch (error) {

@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -36,13 +35,6 @@ function answers(port: number): Promise<boolean> {
     };
     socket.once('connect', () => done(true)).once('error', () => done(false));
   });
-}
-
-/** A secret that is made once and can be read by this user alone. */
-function secretIn(file: string): string {
-  if (!existsSync(file))
-    writeFileSync(file, randomBytes(24).toString('base64url'), { mode: 0o600, flag: 'wx' });
-  return readFileSync(file, 'utf8').trim();
 }
 
 /**
@@ -126,7 +118,6 @@ export class SuiteStarter implements Suite {
       {
         RESIM_POSTGRES_DIR: wanted,
         RESIM_POSTGRES_PORT: String(port),
-        RESIM_POSTGRES_PASSWORD: secretIn(join(state, 'postgres.password')),
       },
       'scripts/start/postgres-keeper.js',
     );
