@@ -77,6 +77,19 @@ export abstract class Module {
         );
   }
 
+  /**
+   * Every shard starts again from the buffers of the first: distributed training broadcasts them from the first
+   * device before each step, so what the others gathered lasts one step. (PyTorch's DistributedDataParallel,
+   * `broadcast_buffers`.)
+   */
+  broadcastBuffers(): void {
+    noGrad(() => {
+      for (const [, module] of this.walk())
+        for (const set of module.ownBuffers.slice(1))
+          for (const [name, buffer] of set) buffer.copy_(module.ownBuffers[0]!.get(name)!);
+    });
+  }
+
   /** The shard whose buffers the following forward passes read and update. */
   selectShard(shard: number): void {
     for (const [, module] of this.walk()) module.shard = Math.min(shard, module.ownBuffers.length - 1);

@@ -53,7 +53,9 @@ export function prRoIPool(features: Tensor, boxes: Tensor, options: PrRoIPoolOpt
   const { spatialScale, pooledHeight = 1, pooledWidth = 1 } = options;
   const [batch, channels, height, width] = features.shape as [number, number, number, number];
   const count = boxes.shape[1]!;
-  const corner = (place: number) => boxes.select(2, place).mul(spatialScale);
+  // The weights of a small box are differences of nearly equal numbers: in float64 nothing of them is lost.
+  const exact = boxes.toDType('float64');
+  const corner = (place: number) => exact.select(2, place).mul(spatialScale);
   const x = axisWeights(corner(0), corner(2), pooledWidth, width);
   const y = axisWeights(corner(1), corner(3), pooledHeight, height);
   const area = y.length.mul(x.length);

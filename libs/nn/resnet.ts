@@ -1,4 +1,4 @@
-import { maxPool2d, type Tensor } from '#libs/tensor';
+import { maxPool2d, tidy, type Tensor } from '#libs/tensor';
 import type { Init } from './init.js';
 import { BatchNorm2d, Conv2d } from './layers.js';
 import { Module } from './module.js';
@@ -121,8 +121,20 @@ export class ResNet extends Module {
   /** @param x normalised images `[N, 3, H, W]`, H and W multiples of 32 */
   forward(x: Tensor): TrunkFeatures {
     const [conv, norm] = this.stem;
-    let y = maxPool2d(norm.forward(conv.forward(x)).relu_(), [3, 3], { stride: [2, 2], padding: [1, 1] });
-    const maps = this.stages.map((stage) => (y = stage.reduce((map, block) => block.forward(map), y)));
-    return { c3: maps[1]!, c4: maps[2]!, c5: maps[3]! };
+    let map = tidy(() =>
+      maxPool2d(norm.forward(conv.forward(x)).relu_(), [3, 3], { stride: [2, 2], padding: [1, 1] }),
+    );
+    const ends: Tensor[] = [];
+    for (const stage of this.stages) {
+      for (const block of stage) {
+        const input = map;
+        map = tidy(() => block.forward(input));
+        // What the backward pass needs is held by its graph; without one the map is of no more use.
+        if (!ends.includes(input)) input.dispose();
+      }
+      ends.push(map);
+    }
+    ends[0]!.dispose();
+    return { c3: ends[1]!, c4: ends[2]!, c5: ends[3]! };
   }
 }

@@ -30,7 +30,13 @@ export interface CheckpointInfo {
 /** What a run tells while it works. Every method may return a promise; the trainer awaits it before going on. */
 export interface PretrainEvents {
   /** Once, when the data set has been read and the networks stand. */
-  started(info: { steps: number; stepsPerEpoch: number; images: number; skipped: number; firstStep: number }): void | Promise<void>;
+  started(info: {
+    steps: number;
+    stepsPerEpoch: number;
+    images: number;
+    skipped: number;
+    firstStep: number;
+  }): void | Promise<void>;
   /** After a step: `loss`, `loss/instance`, `loss/p4`, `accuracy/p4`, `valid/p4`, `lr`, `imagesPerSecond`, `dataWaitShare`, … */
   metrics(step: number, values: Record<string, number>): void | Promise<void>;
   /** When the checkpoint is durable (written, fsynced, renamed), not before. */

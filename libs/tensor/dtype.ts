@@ -16,7 +16,15 @@ export const DTYPES = {
 
 export type DType = keyof typeof DTYPES;
 export type TypedArrayOf<D extends DType> = InstanceType<(typeof DTYPES)[D]['array']>;
-export type AnyTypedArray = TypedArrayOf<DType>;
+export type AnyTypedArray =
+  | Float32Array
+  | Float64Array
+  | Uint16Array
+  | BigInt64Array
+  | Int32Array
+  | Int16Array
+  | Int8Array
+  | Uint8Array;
 
 /** Order of the values in memory of a `[N, C, H, W]` tensor; convolutions are fastest with the channels last. */
 export type MemoryFormat = 'contiguous' | 'channels_last' | 'preserve';

@@ -13,8 +13,14 @@ import { OPERATORS, type OperatorRow } from './operators.js';
  */
 type Argument = OperatorSchema['arguments'][number];
 
-/** Arguments that no caller needs: values stay in pageable memory of dense tensors. */
-const HIDDEN = new Set(['pin_memory', 'layout', 'non_blocking', 'implicit', 'cudnn_enabled']);
+/** Arguments that no caller needs, and what stands in their place: values of dense tensors stay in pageable memory. */
+const HIDDEN = new Map([
+  ['pin_memory', 'undefined'],
+  ['layout', 'undefined'],
+  ['non_blocking', 'undefined'],
+  ['implicit', 'undefined'],
+  ['cudnn_enabled', 'true'],
+]);
 
 const TYPES: Record<string, string> = {
   Tensor: 'Tensor',
@@ -74,7 +80,7 @@ function emit(name: string, row: OperatorRow): string {
     parameters.push(`{ ${names} }: {\n${types.join('\n')}\n  } = {}`);
   }
   const values = schema.arguments.map((argument, place) =>
-    method && place === 0 ? 'this' : HIDDEN.has(argument.name) ? 'undefined' : camel(argument.name),
+    method && place === 0 ? 'this' : (HIDDEN.get(argument.name) ?? camel(argument.name)),
   );
   while (values.at(-1) === 'undefined') values.pop();
   const operator = row.scalar

@@ -529,7 +529,7 @@ export function linear(input: Tensor, weight: Tensor, { bias }: {
 
 /** Normalises every channel by its own mean and variance over N, H, W (training) or by the running ones, which training updates in place. `[N, C, H, W] -> [N, C, H, W]` */
 export function batchNorm(input: Tensor, weight: Tensor | null, bias: Tensor | null, runningMean: Tensor | null, runningVar: Tensor | null, training: boolean, momentum: number, eps: number): Tensor {
-  return dispatch('aten::batch_norm', [input, weight, bias, runningMean, runningVar, training, momentum, eps]) as Tensor;
+  return dispatch('aten::batch_norm', [input, weight, bias, runningMean, runningVar, training, momentum, eps, true]) as Tensor;
 }
 
 /** Largest value of every window. `[N, C, H, W] -> [N, C, H2, W2]` */

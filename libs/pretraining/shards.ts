@@ -1,0 +1,31 @@
+import { KeyedRandom, RandomPurpose } from '#libs/core';
+import { tensor, type Tensor } from '#libs/tensor';
+
+/**
+ * Emulated devices. The published runs spread a batch over 8 GPUs: batch statistics are those of one GPU's images,
+ * and the keys are shuffled over the GPUs before they are encoded, so that no image can be recognised by whose
+ * statistics it shares (MoCo, section 3.3). `shards: S` does the same on one device, a shard after the other.
+ */
+
+/** Order in which the teacher encodes the rows of a batch: place i is row `order[i]`. A function of (seed, step). */
+export function keyShuffle(seed: number, step: number, batchSize: number): Int32Array {
+  const random = new KeyedRandom(seed, { purpose: RandomPurpose.shards, sample: step });
+  const order = Int32Array.from({ length: batchSize }, (_, row) => row);
+  for (let last = batchSize - 1; last > 0; last--) {
+    const other = random.integer(0, last);
+    [order[last], order[other]] = [order[other]!, order[last]!];
+  }
+  return order;
+}
+
+/** Rows of a tensor in another order; the original order comes back with `inverse`. */
+export function takeRows(rows: Tensor, order: Int32Array): Tensor {
+  const index = tensor(BigInt64Array.from(order, BigInt), [order.length]).toDevice(rows.device, 'int64');
+  return rows.indexSelect(0, index);
+}
+
+export function inverse(order: Int32Array): Int32Array {
+  const result = new Int32Array(order.length);
+  order.forEach((row, place) => (result[row] = place));
+  return result;
+}

@@ -1,0 +1,285 @@
+import { ResimError, show } from '#libs/core';
+import { Init, Sgd } from '#libs/nn';
+import type { Batch } from '#libs/pairing';
+import { autocast, cat, emaUpdate, grad, noGrad, tensor, tidy, type DType, type Tensor } from '#libs/tensor';
+import type { Features, Network, Objective, ObjectiveLoss, ShardContext, ShardRegions } from './objective.js';
+import type { Queue } from './queue.js';
+import { inverse, keyShuffle, takeRows } from './shards.js';
+
+/** ImageNet's statistics, of values in [0, 1]; every published trunk was trained with them. */
+const MEAN = [0.485, 0.456, 0.406];
+const STD = [0.229, 0.224, 0.225];
+
+export interface TrainerOptions {
+  objective: Objective<never>;
+  seed: number;
+  batchSize: number;
+  /** Emulated devices; divides the batch. */
+  shards: number;
+  optim: { momentum: number; weightDecay: number };
+  /** Compute convolutions and products in bf16. */
+  bf16: boolean;
+  /** @default 'float32' */
+  dtype?: DType;
+  /** @default 'cpu' */
+  device?: string;
+}
+
+/** Looks on while a step is computed; for comparisons with recorded steps. Tensors are valid during the call only. */
+export interface StepObserver {
+  shard?(context: ShardContext<unknown>): void;
+  /** Loss, terms and metrics of one shard. */
+  loss?(values: Record<string, number>): void;
+  /** In the order of `student.namedParameters()`, averaged over the shards. */
+  gradients?(gradients: readonly Tensor[]): void;
+}
+
+export interface StepReport {
+  /** `loss`, `loss/TERM` and the objective's own metrics: means over the shards. */
+  metrics: Record<string, number>;
+}
+
+/**
+ * Owns everything of a run that has a state: student, teacher, memories, optimiser. One call of `step` is one step of
+ * training; the objective says what to encode and what to minimise.
+ *
+ * Shards are encoded and differentiated one after the other and their gradients averaged, so a batch of 8 x 32 needs
+ * the activations of 32 images only.
+ */
+export class Trainer {
+  readonly student: Network;
+  readonly teacher: Network | null;
+  readonly memory: Record<string, Queue>;
+  readonly optimizer: Sgd;
+  private readonly objective: Objective<unknown>;
+  private readonly options: Required<TrainerOptions>;
+  private readonly mean: Tensor;
+  private readonly std: Tensor;
+
+  constructor(options: TrainerOptions) {
+    this.options = { dtype: 'float32', device: 'cpu', ...options };
+    this.objective = options.objective as unknown as Objective<unknown>;
+    const { seed, dtype, device, shards } = this.options;
+    const init = new Init({ seed, dtype, device });
+    this.student = this.objective.network(init);
+    this.teacher = this.objective.teacher && this.objective.network(init);
+    this.teacher?.setTrainable(false);
+    this.student.setShards(shards);
+    this.teacher?.setShards(shards);
+    this.memory = this.objective.memory(init);
+    this.optimizer = new Sgd(this.student.namedParameters(), options.optim);
+    const channels = (values: number[]) =>
+      tensor(values, [1, 3, 1, 1], { dtype: 'float64' }).toDevice(device, dtype);
+    this.mean = channels(MEAN);
+    this.std = channels(STD);
+  }
+
+  /**
+   * One step.
+   * @param at.order how the keys are shuffled over the shards @default a function of (seed, step)
+   * @throws ResimError FAILED_PRECONDITION when the loss is not finite; the parameters are as before the step then
+   */
+  step(batch: Batch, at: { lr: number; order?: Int32Array }, observer: StepObserver = {}): StepReport {
+    if (batch.count !== this.options.batchSize)
+      throw new ResimError(
+        'INTERNAL',
+        `a batch of ${batch.count} came where ${this.options.batchSize} were expected`,
+      );
+    return tidy(() => {
+      this.student.broadcastBuffers();
+      this.teacher?.broadcastBuffers();
+      const teacher = this.encodeTeacher(batch, at.order);
+      const { gradients, losses } = this.differentiate(batch, teacher, observer);
+      observer.gradients?.(gradients);
+      const metrics = this.report(losses);
+      this.optimizer.step(gradients, at.lr);
+      for (const [name, memory] of Object.entries(this.memory)) {
+        const entries = losses.map(({ writes }) => writes?.[name]).filter((rows) => rows !== undefined);
+        if (entries.length) memory.write(entries.length === 1 ? entries[0]! : cat(entries));
+      }
+      return { metrics };
+    });
+  }
+
+  /** uint8 `[N, S, S, 3]` -> normalised `[N, 3, S, S]`, channels last. */
+  private images(batch: Batch, view: string): Tensor {
+    const found = batch.views.find(({ name }) => name === view);
+    if (!found) throw new ResimError('INTERNAL', `the batch has no view ${show(view)}`);
+    const { device, dtype } = this.options;
+    return tidy(() =>
+      tensor(found.pixels, [batch.count, found.size, found.size, 3], { share: true })
+        .permute([0, 3, 1, 2])
+        .toDevice(device, 'uint8')
+        .toDType(dtype)
+        .div_(255)
+        .sub_(this.mean)
+        .div_(this.std),
+    );
+  }
+
+  private encode(network: Network, images: Tensor): Features {
+    const { device, bf16 } = this.options;
+    return tidy(() => autocast({ device, enabled: bf16 }, () => network.forward(images)));
+  }
+
+  /** Moves the teacher towards the student, then encodes its views of the whole batch. */
+  private encodeTeacher(batch: Batch, order?: Int32Array): Record<string, Features> {
+    const { teacher } = this;
+    if (!teacher) return {};
+    const { batchSize, shards, seed } = this.options;
+    const rows = batchSize / shards;
+    return noGrad(() => {
+      emaUpdate(teacher.parameters(), this.student.parameters(), this.objective.teacher!.momentum);
+      const encoded = this.objective.teacher!.views.map((view): [string, Features] => {
+        const images = this.images(batch, view);
+        // On one device there is nobody to shuffle with.
+        if (shards === 1) return [view, this.encode(teacher, images)];
+        const shuffle = order ?? keyShuffle(seed, batch.step, batchSize);
+        const mixed = takeRows(images, shuffle);
+        const parts = Array.from({ length: shards }, (_, shard) => {
+          teacher.selectShard(shard);
+          return this.encode(teacher, mixed.narrow(0, shard * rows, rows));
+        });
+        const back = inverse(shuffle);
+        const names = Object.keys(parts[0]!);
+        return [
+          view,
+          Object.fromEntries(
+            names.map((name) => [name, takeRows(cat(parts.map((part) => part[name]!)), back)]),
+          ),
+        ];
+      });
+      return Object.fromEntries(encoded);
+    });
+  }
+
+  /** Every shard's loss, and the mean over the shards of its gradients. */
+  private differentiate(
+    batch: Batch,
+    teacher: Record<string, Features>,
+    observer: StepObserver,
+  ): { gradients: Tensor[]; losses: Detached[] } {
+    const { shards, batchSize } = this.options;
+    const rows = batchSize / shards;
+    const parameters = this.student.parameters();
+    const prepared = noGrad(() => this.objective.prepare(teacher));
+    const views = Object.fromEntries(
+      this.objective.studentViews.map((view) => [view, this.images(batch, view)]),
+    );
+    let gradients: Tensor[] | undefined;
+    const losses: Detached[] = [];
+    for (let shard = 0; shard < shards; shard++) {
+      const firstRow = shard * rows;
+      const part = tidy(() => {
+        this.student.selectShard(shard);
+        const own = (features: Features) => mapValues(features, (map) => map.narrow(0, firstRow, rows));
+        const context: ShardContext<unknown> = {
+          firstRow,
+          rows,
+          student: mapValues(views, (images) => this.encode(this.student, images.narrow(0, firstRow, rows))),
+          teacher: mapValues(teacher, own),
+          prepared,
+          regions: this.regions(batch, firstRow, rows),
+          memory: this.memory,
+          samples: batch.samples.subarray(firstRow, firstRow + rows),
+        };
+        observer.shard?.(context);
+        const loss = this.objective.loss(context);
+        const total = Object.values(loss.terms).reduce((sum, term) => sum.add(term));
+        // The mean over shards: the gradient that reaches each is divided here, once.
+        const gradients = grad(shards === 1 ? total : total.div(shards), parameters);
+        return { gradients, loss: detach(loss, total) };
+      });
+      losses.push(part.loss);
+      observer.loss?.(mapValues(part.loss.values, number));
+      if (!gradients) gradients = part.gradients;
+      else {
+        for (const [place, gradient] of part.gradients.entries()) {
+          gradients[place]!.add_(gradient);
+          gradient.dispose();
+        }
+      }
+    }
+    return { gradients: gradients!, losses };
+  }
+
+  private regions(batch: Batch, firstRow: number, rows: number): Record<string, ShardRegions> {
+    const { device } = this.options;
+    return Object.fromEntries(
+      batch.regions.map(({ level, count, query, key, valid }) => {
+        const boxes = (values: Float32Array) =>
+          tensor(values.subarray(firstRow * count * 4, (firstRow + rows) * count * 4), [
+            rows,
+            count,
+            4,
+          ]).toDevice(device, 'float32');
+        const kept: bigint[] = [];
+        valid
+          .subarray(firstRow * count, (firstRow + rows) * count)
+          .forEach((flag, place) => flag && kept.push(BigInt(place)));
+        return [
+          level,
+          {
+            query: boxes(query),
+            key: boxes(key),
+            valid: tensor(BigInt64Array.from(kept), [kept.length]).toDevice(device, 'int64'),
+            validCount: kept.length,
+            count: rows * count,
+          },
+        ];
+      }),
+    );
+  }
+
+  private report(losses: readonly Detached[]): Record<string, number> {
+    const metrics: Record<string, number> = {};
+    for (const { values } of losses)
+      for (const [name, value] of Object.entries(values))
+        metrics[name] = (metrics[name] ?? 0) + number(value) / losses.length;
+    const loss = metrics['loss']!;
+    if (!Number.isFinite(loss))
+      throw new ResimError(
+        'FAILED_PRECONDITION',
+        `the loss is ${loss}; a smaller learning rate, or train.precision=fp32, may help`,
+        {
+          reason: 'LOSS_NOT_FINITE',
+          metadata: Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, String(value)])),
+        },
+      );
+    return metrics;
+  }
+
+  dispose(): void {
+    this.student.dispose();
+    this.teacher?.dispose();
+    for (const memory of Object.values(this.memory)) memory.dispose();
+    this.optimizer.dispose();
+    this.mean.dispose();
+    this.std.dispose();
+  }
+}
+
+/** A shard's results without its graph. */
+interface Detached {
+  values: Record<string, Tensor | number>;
+  writes: ObjectiveLoss['writes'];
+}
+
+function detach({ terms, metrics, writes }: ObjectiveLoss, total: Tensor): Detached {
+  return {
+    values: {
+      loss: total.detach(),
+      ...Object.fromEntries(Object.entries(terms).map(([name, term]) => [`loss/${name}`, term.detach()])),
+      ...metrics,
+    },
+    writes: writes && mapValues(writes, (rows) => rows.detach()),
+  };
+}
+
+function mapValues<V, W>(record: Record<string, V>, map: (value: V) => W): Record<string, W> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, map(value)]));
+}
+
+function number(value: Tensor | number): number {
+  return typeof value === 'number' ? value : value.item();
+}
