@@ -16,12 +16,16 @@ const CHARTS = [
  * @returns {Promise<() => void>} close
  */
 export async function showRun(place, id) {
-  let [run, { series }, { checkpoints }] = await Promise.all([
-    call('GET', `v1/runs/${id}`),
-    call('GET', `v1/runs/${id}/metrics`),
+  let run = await call('GET', `v1/runs/${id}`);
+  const keys = Object.keys(run.metrics).filter((key) => CHARTS.some(({ has }) => has(key)));
+  let [{ checkpoints }, ...answers] = await Promise.all([
     call('GET', `v1/runs/${id}/checkpoints`),
+    // One by one: all series of a long run at once would be more than an answer may hold.
+    ...keys.map((key) => call('GET', `v1/runs/${id}/metrics?key=${encodeURIComponent(key)}`)),
   ]);
-  const curves = new Map(series.map(({ key, points }) => [key, columns(points)]));
+  const curves = new Map(
+    answers.flatMap(({ series }) => series.map(({ key, points }) => [key, columns(points)])),
+  );
   const head = h('div', { class: 'card' });
   const charts = CHARTS.map((spec) => ({ ...spec, ...chart(spec.title) }));
   const files = h('div', { class: 'card' });

@@ -20,8 +20,8 @@ Examples:
 async function list(options: GatewayOptions): Promise<void> {
   const answer = await clientOf(options).listRecipes();
   if (options.json) return printJson(answer);
-  const rows = answer.recipes.map(({ name, description }) => [name, plain(description)]);
-  process.stdout.write(table(['NAME', 'DESCRIPTION'], rows));
+  const rows = answer.recipes.map(({ name, summary }) => [name, plain(summary)]);
+  process.stdout.write(table(['NAME', 'SUMMARY'], rows));
 }
 
 async function show(name: string, options: GatewayOptions & { resolved?: boolean }): Promise<void> {

@@ -125,7 +125,7 @@ export const createRun = z
 export type CreateRun = z.input<typeof createRun>;
 
 export const recipeSummary = z
-  .object({ name: z.string(), description: z.string() })
+  .object({ name: z.string(), summary: z.string() })
   .meta({ id: 'RecipeSummary' });
 export const recipeList = z.object({ recipes: z.array(recipeSummary) }).meta({ id: 'RecipeList' });
 export type RecipeList = z.output<typeof recipeList>;
@@ -133,7 +133,7 @@ export type RecipeList = z.output<typeof recipeList>;
 export const recipe = z
   .object({
     name: z.string(),
-    description: z.string(),
+    summary: z.string(),
     yaml: z.string().meta({ description: 'The recipe as it is written.' }),
     resolved: z.record(z.string(), z.unknown()).meta({ description: 'Every option with its value.' }),
   })

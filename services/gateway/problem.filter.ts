@@ -30,12 +30,13 @@ export class ProblemFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<Request>();
     const response = http.getResponse<Response>();
+    const status = error instanceof ResimError ? undefined : httpStatus(error);
+    const problem = toProblem(this.#named(error, status, request), status);
     if (response.headersSent) {
+      // Half an answer is sent: a broken connection is the only way left to say that it is not whole.
       response.destroy();
       return;
     }
-    const status = error instanceof ResimError ? undefined : httpStatus(error);
-    const problem = toProblem(this.#named(error, status, request), status);
     if (problem.status === 503) response.setHeader('Retry-After', '2');
     response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
   }

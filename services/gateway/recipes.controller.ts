@@ -6,7 +6,7 @@ import { findRecipe, listRecipes } from './recipes.js';
 
 const recipeName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9.-]{0,99}$/, 'the name of a recipe: lower-case letters, digits, dots and dashes')
+  .regex(/^[a-z0-9][a-z0-9-]{0,99}$/, 'the name of a recipe: lower-case letters, digits and dashes')
   .meta({ examples: ['resim-fpn'] });
 
 @ApiTags('recipes')

@@ -1,7 +1,7 @@
 import { type BeforeApplicationShutdown, Injectable } from '@nestjs/common';
 import { formatServerSentEvent, HEARTBEAT, type ServerSentEvent } from '#libs/rest';
-import type { Response } from 'express';
 import { once } from 'node:events';
+import type { ServerResponse } from 'node:http';
 
 /** Every open event stream, so that shutting down does not wait for clients that never leave by themselves. */
 @Injectable()
@@ -20,14 +20,14 @@ export class EventStreams implements BeforeApplicationShutdown {
    * @param heartbeat milliseconds between signs of life
    */
   async send(
-    response: Response,
+    response: ServerResponse,
     heartbeat: number,
     open: (signal: AbortSignal) => AsyncIterable<ServerSentEvent>,
   ): Promise<void> {
     const leave = new AbortController();
     response.once('close', () => leave.abort());
     const signal = AbortSignal.any([leave.signal, this.#closing.signal]);
-    response.status(200).set({
+    response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',
       // A proxy that gathers the answer before passing it on would hide the progress.
