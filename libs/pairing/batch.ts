@@ -47,5 +47,7 @@ export interface BatchSource {
   readonly stepsPerEpoch: number;
   /** Rejects with a `ResimError` when no further batch can be made; the source is closed then. */
   next(): Promise<Batch>;
+  /** Optional: the batch's arrays are done with and their memory may hold a later one. Never calling it is safe. */
+  release?(batch: Batch): void;
   close(): Promise<void>;
 }

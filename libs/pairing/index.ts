@@ -1,0 +1,11 @@
+export * from './batch.js';
+export { BatchLayout } from './batch-memory.js';
+export * from './local-source.js';
+export * from './open.js';
+export * from './options.js';
+export * from './pair.js';
+export * from './regions.js';
+export * from './sampler.js';
+export * from './transform.js';
+export * from './view.js';
+export * from './worker-source.js';
