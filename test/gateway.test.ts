@@ -3,12 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
 import sharp from 'sharp';
 import request from 'supertest';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { projectPath } from '#libs/core';
 import { freshDatabase, type TestDatabase } from '#libs/experiments/testing';
 import { GatewayClient, type Run, type RunEvent, runEvent } from '#libs/rest';
+import { showRun } from '../cli/live.js';
 import { freePort, ServiceProcess } from './gateway.services.js';
 
 /** The gateway and the command in front of the real service, its real database and its real training process. */
@@ -125,6 +127,22 @@ test('what the command shows of a run is what REST tells of it', async () => {
   expect(watched.code).toBe(0);
   expect(watched.stdout).toContain('checkpoint at step 4');
   expect(watched.stdout).toContain('SUCCEEDED');
+});
+
+test('on a terminal the figures are one line that is drawn again, below the lines that stay', async () => {
+  const written: string[] = [];
+  const out = Object.assign(new PassThrough(), { isTTY: true, columns: 60 });
+  out.on('data', (chunk: Buffer) => written.push(chunk.toString()));
+  const run = await client.createRun({ recipeYaml: recipe(6), images });
+  vi.stubEnv('CI', undefined);
+  vi.stubEnv('TERM', 'xterm');
+  const last = await showRun({ client, run, out: out as unknown as NodeJS.WriteStream });
+  vi.unstubAllEnvs();
+  expect(last.state).toBe('SUCCEEDED');
+  const drawn = written.filter((text) => text.startsWith('\r\x1b[Kstep'));
+  expect(drawn.length).toBeGreaterThan(0);
+  for (const line of drawn) expect(line.slice(4).length).toBeLessThan(60);
+  expect(written.at(-1)).toMatch(/^SUCCEEDED/);
 });
 
 test('a metric series is in order of steps and can be asked for from a step on', async () => {

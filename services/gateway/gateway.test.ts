@@ -169,6 +169,13 @@ test('a page of another origin may change nothing', async () => {
   await refusal(cancel(url), 503);
 });
 
+test('a name that leads to this machine by deceit is not answered to', async () => {
+  const get = (host: string) => request(url).get('/healthz').set('Host', host);
+  await refusal(get('rebound.example:8080'), 403);
+  await get('localhost:8080').expect(200);
+  await get('[::1]:8080').expect(200);
+});
+
 test('a recipe of the suite is shown, one that is not there is named, a path is no name', async () => {
   const { body } = await request(url).get('/v1/recipes').expect(200);
   for (const { name } of body.recipes as { name: string }[]) {

@@ -1,9 +1,9 @@
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
-import { type Logger, projectPath, ResimError } from '#libs/core';
+import { isLoopback, type Logger, projectPath, ResimError } from '#libs/core';
 import type { GatewayConfig } from './config.js';
 import { GatewayModule } from './gateway.module.js';
-import { contentPolicy, sameOriginOnly } from './guards.js';
+import { contentPolicy, ownNamesOnly, sameOriginOnly } from './guards.js';
 import { serveOpenApi } from './openapi.js';
 import { ProblemFilter } from './problem.filter.js';
 import { SchemaPipe } from './schema.pipe.js';
@@ -20,6 +20,7 @@ export async function createGateway(config: GatewayConfig, logger: Logger): Prom
   });
   app.disable('x-powered-by');
   app.use(contentPolicy);
+  app.use(ownNamesOnly(listensToThisMachineAlone(config)));
   app.use(sameOriginOnly);
   // JSON alone: a form of a foreign page is no request.
   app.useBodyParser('json');
@@ -28,6 +29,11 @@ export async function createGateway(config: GatewayConfig, logger: Logger): Prom
   app.useStaticAssets(projectPath('web'));
   serveOpenApi(app);
   return app;
+}
+
+/** Whether nobody but this machine can reach the gateway; there is no other protection. */
+export function listensToThisMachineAlone({ host, port }: GatewayConfig): boolean {
+  return isLoopback(`${host === '::1' ? '[::1]' : host}:${port}`);
 }
 
 /**
