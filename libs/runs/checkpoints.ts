@@ -1,0 +1,106 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { DataSource } from 'typeorm';
+import { type Logger, newId } from '#libs/core';
+import type { CheckpointInfo } from './protocol.js';
+import { statements } from './statements.js';
+
+const FILES = ['model.safetensors', 'state.safetensors', 'checkpoint.json'];
+
+/**
+ * Complete checkpoints in the folder of a run, oldest first. A folder gets its name when everything in it is durable, so
+ * one that has the name and the files is complete.
+ */
+async function findCheckpoints(directory: string): Promise<{ step: number; path: string }[]> {
+  const folder = join(directory, 'checkpoints');
+  const names = (await readdir(folder).catch(() => [] as string[])).filter((name) => /^step-\d+$/.test(name));
+  const found: { step: number; path: string }[] = [];
+  for (const name of names.sort()) {
+    const path = join(folder, name);
+    const files = await readdir(path).catch(() => [] as string[]);
+    if (FILES.every((file) => files.includes(file))) found.push({ step: Number(name.slice(5)), path });
+  }
+  return found.sort((a, b) => a.step - b.step);
+}
+
+async function describe(step: number, path: string): Promise<CheckpointInfo> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(join(path, 'model.safetensors'))) hash.update(chunk as Buffer);
+  const sizes = await Promise.all(FILES.map(async (file) => (await stat(join(path, file))).size));
+  const noted = JSON.parse(await readFile(join(path, 'checkpoint.json'), 'utf8')) as { epoch?: unknown };
+  return {
+    step,
+    epoch: typeof noted.epoch === 'number' ? Math.trunc(noted.epoch) : 0,
+    path,
+    sha256: hash.digest('hex'),
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
+  };
+}
+
+/**
+ * Makes the rows of a run's checkpoints agree with its folder: a process may have died between writing a checkpoint and
+ * its row, and files may have been deleted by hand.
+ *
+ * @param fence of the claim under which this is done; undefined for a run that nobody works on
+ */
+export async function reconcileCheckpoints(
+  source: DataSource,
+  runId: string,
+  directory: string,
+  fence: string | undefined,
+  logger: Logger,
+): Promise<void> {
+  const found = await findCheckpoints(directory);
+  const rows = await source.query<{ step: string; state: string }[]>(
+    `select step, state from checkpoint where run_id = $1`,
+    [runId],
+  );
+  const known = new Set(rows.filter(({ state }) => state === 'AVAILABLE').map(({ step }) => Number(step)));
+  const there = new Set(found.map(({ step }) => step));
+  const lost = [...known].filter((step) => !there.has(step));
+  const unknown: CheckpointInfo[] = [];
+  for (const { step, path } of found) {
+    if (known.has(step)) continue;
+    try {
+      unknown.push(await describe(step, path));
+    } catch (error) {
+      logger.warn(
+        { runId, checkpoint: basename(path), error },
+        'a checkpoint cannot be read and is left out',
+      );
+    }
+  }
+  if (lost.length === 0 && unknown.length === 0) return;
+  await source.transaction(async (manager) => {
+    const [run] = await manager.query<{ last_sequence: string }[]>(statements.lockUnlessHeldByAnother, [
+      runId,
+      fence ?? null,
+    ]);
+    if (run === undefined) return;
+    await manager.query(
+      `update checkpoint set state = 'LOST' where run_id = $1 and step = any($2::bigint[])`,
+      [runId, lost],
+    );
+    const ids: string[] = [];
+    for (const { step, epoch, path, sha256, bytes } of unknown) {
+      const values = [newId(), runId, step, epoch, path, sha256, bytes];
+      const [row] = await manager.query<{ id: string }[]>(statements.checkpoint, values);
+      ids.push(row!.id);
+    }
+    if (ids.length === 0) return;
+    await manager.query(statements.events, [
+      runId,
+      run.last_sequence,
+      ids.map(() => new Date()),
+      ids.map(() => 'checkpoint'),
+      unknown.map(({ step }) => step),
+      ids.map((id) => JSON.stringify({ id })),
+    ]);
+  });
+  logger.info(
+    { runId, lost, registered: unknown.map(({ step }) => step) },
+    'checkpoints and their rows agree again',
+  );
+}

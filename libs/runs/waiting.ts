@@ -1,0 +1,38 @@
+import { isDatabaseGone } from '#libs/rpc';
+
+/** Resolves after `milliseconds`, or when `signal` fires; never rejects. */
+export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    if (signal?.aborted) done();
+    else signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+/**
+ * Does something with the database, however long the database is away. What is done must bear being done twice: the
+ * connection may break after the commit.
+ *
+ * @param onGone told once each time the database goes away
+ * @throws what `action` throws when the database is there, or when `signal` has fired
+ */
+export async function whenDatabaseIsThere<T>(
+  action: () => Promise<T>,
+  options: { signal?: AbortSignal; onGone?: (error: unknown) => void } = {},
+): Promise<T> {
+  const { signal, onGone } = options;
+  for (let wait = 100; ; wait = Math.min(2 * wait, 2_000)) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!isDatabaseGone(error) || signal?.aborted) throw error;
+      if (wait === 100) onGone?.(error);
+    }
+    await pause(wait, signal);
+  }
+}
