@@ -14,7 +14,8 @@ export function exitCode(error: unknown): number {
   if (error instanceof Interrupted) return EXIT.interrupted;
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
   if (!(error instanceof ResimError)) return EXIT.failure;
-  if (error.code === 'INVALID_ARGUMENT') return EXIT.usage;
+  // A name that is not there is wrong input too, where the error says which field it stood in.
+  if (error.code === 'INVALID_ARGUMENT' || error.violations.length > 0) return EXIT.usage;
   if (error.code === 'UNAVAILABLE') return EXIT.unreachable;
   return EXIT.failure;
 }
