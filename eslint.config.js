@@ -1,5 +1,5 @@
 import js from '@eslint/js';
-import importX from 'eslint-plugin-import-x';
+import { readFileSync } from 'node:fs';
 import { dirname, relative, resolve } from 'node:path';
 import tseslint from 'typescript-eslint';
 
@@ -80,6 +80,65 @@ const importsGoDown = {
   },
 };
 
+/** The file of ours that an import leads to; undefined for a package. */
+function fileOf(source, importer) {
+  const inLibs = /^#libs\/(.+)$/.exec(source);
+  if (inLibs) return resolve(root, 'libs', inLibs[1], 'index.ts');
+  return source.startsWith('.') ? resolve(dirname(importer), source.replace(/\.js$/, '.ts')) : undefined;
+}
+
+/** Imports of a file that are there at run time, read once a lint run. */
+const importsOf = new Map();
+function runtimeImports(file) {
+  let files = importsOf.get(file);
+  if (files) return files;
+  files = [];
+  importsOf.set(file, files);
+  let text;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch {
+    return files;
+  }
+  for (const [, names, source] of text.matchAll(
+    /^(?:import|export)\s+(?!type\b)([^;]*?)\s?from\s+'([^']+)'/gm,
+  )) {
+    const inBraces = /^\{([^}]*)\}$/.exec(names.trim())?.[1];
+    const onlyTypes = inBraces?.split(',').every((name) => /^\s*(type\s.*)?$/.test(name));
+    const target = onlyTypes ? undefined : fileOf(source, file);
+    if (target) files.push(target);
+  }
+  return files;
+}
+
+/** Files from the first to the last through imports; undefined when there is no way. */
+function wayBetween(from, to) {
+  const cameFrom = new Map([[from, undefined]]);
+  for (const file of cameFrom.keys()) {
+    if (file === to) {
+      const way = [];
+      for (let at = to; at; at = cameFrom.get(at)) way.unshift(relative(root, at));
+      return way;
+    }
+    for (const next of runtimeImports(file)) if (!cameFrom.has(next)) cameFrom.set(next, file);
+  }
+  return undefined;
+}
+
+const noCycle = {
+  meta: { type: 'problem', schema: [], messages: { cycle: 'This import leads back here: {{way}}.' } },
+  create(context) {
+    function check(node) {
+      const source = node.source?.value;
+      const target = typeof source === 'string' ? fileOf(source, context.filename) : undefined;
+      if (!target || !runtimeImports(context.filename).includes(target)) return;
+      const way = wayBetween(target, context.filename);
+      if (way) context.report({ node, messageId: 'cycle', data: { way: way.join(' -> ') } });
+    }
+    return { ImportDeclaration: check, ExportNamedDeclaration: check, ExportAllDeclaration: check };
+  },
+};
+
 const noRandom = {
   'no-restricted-properties': [
     'error',
@@ -99,26 +158,8 @@ export default tseslint.config(
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.recommended],
-    plugins: { 'import-x': importX, house: { rules: { 'imports-go-down': importsGoDown } } },
+    plugins: { house: { rules: { 'imports-go-down': importsGoDown, 'no-cycle': noCycle } } },
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: root } },
-    settings: {
-      'import-x/resolver-next': [
-        {
-          interfaceVersion: 3,
-          name: 'house',
-          // Only our own sources can be in a cycle with each other.
-          resolve(source, file) {
-            const inLibs = /^#libs\/(.+)$/.exec(source);
-            if (inLibs) return { found: true, path: resolve(root, 'libs', inLibs[1], 'index.ts') };
-            if (source.startsWith('.'))
-              return { found: true, path: resolve(dirname(file), source.replace(/\.js$/, '.ts')) };
-            return { found: false };
-          },
-        },
-      ],
-      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
-      'import-x/extensions': ['.ts'],
-    },
     rules: {
       ...noRandom,
       '@typescript-eslint/no-floating-promises': 'error',
@@ -131,7 +172,7 @@ export default tseslint.config(
       ],
       '@typescript-eslint/consistent-type-imports': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
-      'import-x/no-cycle': ['error', { ignoreExternal: true }],
+      'house/no-cycle': 'error',
       'house/imports-go-down': 'error',
       // The compiler knows better, and this one does not see what decorators use.
       'no-undef': 'off',
