@@ -4,6 +4,7 @@ export * from './local-source.js';
 export * from './open.js';
 export * from './options.js';
 export * from './pair.js';
+export * from './picture.js';
 export * from './regions.js';
 export * from './sampler.js';
 export * from './transform.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ResimError, show } from '#libs/core';
+import { parseWith } from '#libs/core';
 
 /**
  * What a recipe says about its views, under `pairing:`. `size`, `crop` and `ops` at the top are what a view has that
@@ -11,7 +11,7 @@ const probability = z.number().min(0).max(1);
 const range = (low: number, high: number) =>
   z
     .tuple([z.number().min(low).max(high), z.number().min(low).max(high)])
-    .refine(([from, to]) => from <= to, 'must be two numbers, the smaller one first');
+    .refine(([from, to]) => from <= to, 'two numbers, the smaller one first');
 
 const blur = z.strictObject({
   op: z.literal('blur'),
@@ -46,7 +46,7 @@ const crop = z.strictObject({
   /** Width over height, drawn uniformly in its logarithm. */
   ratio: range(0.01, 100).default([3 / 4, 4 / 3]),
 });
-const name = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'must be a short lower-case name');
+const name = z.string().regex(/^[a-z][a-z0-9_]{0,31}$/, 'a short lower-case name');
 const size = z.int().min(8).max(2048);
 const operations = z.array(operation).max(16);
 
@@ -114,7 +114,7 @@ function checkNames(items: { name: string }[], path: string, context: z.Refineme
       context.addIssue({
         code: 'custom',
         path: [path, index, 'name'],
-        message: `must differ from the names before it (${item.name} stands twice)`,
+        message: 'a name that no other one has',
       });
     }
   });
@@ -126,7 +126,7 @@ export const pairingSchema = shape
     checkNames(input.views, 'views', context);
     checkNames(input.levels, 'levels', context);
     if (input.levels.length > 0 && input.views.length < 2) {
-      context.addIssue({ code: 'custom', path: ['levels'], message: 'must be empty when there is one view' });
+      context.addIssue({ code: 'custom', path: ['levels'], message: 'empty when there is one view' });
     }
     const first = input.views[0].size ?? input.size;
     input.levels.forEach((level, index) => {
@@ -134,7 +134,7 @@ export const pairingSchema = shape
         context.addIssue({
           code: 'custom',
           path: ['levels', index, 'window'],
-          message: `must be smaller than the view (${first} pixels)`,
+          message: `smaller than the view (${first} pixels)`,
         });
       }
     });
@@ -153,27 +153,10 @@ export const pairingSchema = shape
 /** What a user may write: every key is optional. */
 export type PairingOptions = z.input<typeof pairingSchema>;
 
-/** `views[0].ops[1].p`, as a person would write the path. */
-function pathOf(parts: readonly PropertyKey[]): string {
-  return parts.map((part) => (typeof part === 'number' ? `[${part}]` : `.${String(part)}`)).join('');
-}
-
-function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>((at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key], input);
-}
-
 /**
  * Checks what a user wrote and fills in the rest.
  * @throws ResimError INVALID_ARGUMENT naming every key that is wrong
  */
 export function resolvePairing(input: PairingOptions = {}): ResolvedPairing {
-  const result = pairingSchema.safeParse(input);
-  if (result.success) return result.data;
-  const violations = result.error.issues.map(({ path, message }) => ({
-    field: `pairing${pathOf(path)}`,
-    value: valueAt(input, path),
-    expected: message,
-  }));
-  const lines = violations.map(({ field, value, expected }) => `\`${field}\` (=${show(value)}): ${expected}`);
-  throw new ResimError('INVALID_ARGUMENT', lines.join('; '), { reason: 'PAIRING_INVALID', violations });
+  return parseWith(pairingSchema, input, { root: 'pairing', reason: 'PAIRING_INVALID' });
 }
