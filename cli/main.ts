@@ -1,7 +1,9 @@
 import { Command } from 'commander';
+import { pairsCommand } from './commands/pairs.js';
 import { pretrainCommand } from './commands/pretrain.js';
 import { recipesCommand } from './commands/recipes.js';
 import { runsCommand } from './commands/runs.js';
+import { scenesCommand } from './commands/scenes.js';
 import { errorText, exitCode } from './exit.js';
 
 const json = process.argv.includes('--json');
@@ -18,7 +20,8 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 wrong input, 3 no server answers, 130 interrupted.`,
     );
-  for (const command of [pretrainCommand(), runsCommand(), recipesCommand()]) resim.addCommand(command);
+  for (const command of [pretrainCommand(), runsCommand(), recipesCommand(), pairsCommand(), scenesCommand()])
+    resim.addCommand(command);
   settle(resim);
   return resim;
 }
