@@ -9,13 +9,7 @@ import { tensor, type Tensor } from '#libs/tensor';
 
 /** Order in which the teacher encodes the rows of a batch: place i is row `order[i]`. A function of (seed, step). */
 export function keyShuffle(seed: number, step: number, batchSize: number): Int32Array {
-  const random = new KeyedRandom(seed, { purpose: RandomPurpose.shards, sample: step });
-  const order = Int32Array.from({ length: batchSize }, (_, row) => row);
-  for (let last = batchSize - 1; last > 0; last--) {
-    const other = random.integer(0, last);
-    [order[last], order[other]] = [order[other]!, order[last]!];
-  }
-  return order;
+  return new KeyedRandom(seed, { purpose: RandomPurpose.shards, sample: step }).permutation(batchSize);
 }
 
 /** Rows of a tensor in another order; the original order comes back with `inverse`. */
