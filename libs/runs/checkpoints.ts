@@ -4,7 +4,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { DataSource } from 'typeorm';
 import { type Logger, newId } from '#libs/core';
-import type { CheckpointInfo } from './protocol.js';
+import type { CheckpointInfo } from './rank/index.js';
 import { statements } from './statements.js';
 
 const FILES = ['model.safetensors', 'state.safetensors', 'checkpoint.json'];

@@ -1,7 +1,7 @@
 import type { DataSource, EntityManager } from 'typeorm';
 import { type Logger, newId } from '#libs/core';
 import { appendMetrics, type MetricKeys } from '#libs/experiments';
-import type { RunReport } from './protocol.js';
+import type { RunReport } from './rank/index.js';
 import { type Claim, leaseLost } from './queue.js';
 import { statements } from './statements.js';
 import { pause, whenDatabaseIsThere } from './waiting.js';

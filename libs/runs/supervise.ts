@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from '#libs/core';
 import { startOf } from './owner.js';
-import type { RankFailure, RankJob, RankMessage, RunReport, SupervisorMessage } from './protocol.js';
+import type { RankFailure, RankJob, RankMessage, RunReport, SupervisorMessage } from './rank/index.js';
 import { pause } from './waiting.js';
 
 /** How a rank process ended. */

@@ -8,7 +8,7 @@ import { Lease } from './lease.js';
 import type { Notifications } from './notifications.js';
 import { isDead, ownerOf } from './owner.js';
 import type { Claim, RunQueue } from './queue.js';
-import { clearSpool, readSpool, trimSpool } from './spool.js';
+import { clearSpool, readSpool, trimSpool } from './rank/index.js';
 import { QUEUE_CHANNEL } from './statements.js';
 import { endStaleRank, type Outcome, supervise, type Supervised } from './supervise.js';
 import { whenDatabaseIsThere } from './waiting.js';
@@ -30,8 +30,10 @@ export interface WorkerOptions {
   maxFailures?: number;
   /** Milliseconds before the first retry; doubles with each. @default 1000 */
   backoff?: number;
-  /** Milliseconds that a run has to write its checkpoint when the service stops. @default 60000 */
+  /** Milliseconds that a run has to write its checkpoint when the service stops. @default 15000 */
   grace?: number;
+  /** Milliseconds that it has when it is cancelled. @default 300000 */
+  patience?: number;
 }
 
 /** Claims runs, one at a time, and sees each through: its process, its heartbeat, its journal, its end. */
@@ -44,7 +46,15 @@ export class RunWorker {
   #done: Promise<void> = Promise.resolve();
 
   constructor(options: WorkerOptions) {
-    this.#options = { lease: 15_000, poll: 2_000, maxFailures: 3, backoff: 1_000, grace: 60_000, ...options };
+    this.#options = {
+      lease: 15_000,
+      poll: 2_000,
+      maxFailures: 3,
+      backoff: 1_000,
+      grace: 15_000,
+      patience: 300_000,
+      ...options,
+    };
   }
 
   start(): void {
@@ -144,12 +154,15 @@ class Attempt {
     this.#reason = reason;
     this.#child?.stop();
     clearTimeout(this.#graceTimer);
-    this.#graceTimer = setTimeout(() => {
-      this.logger.warn('the run did not stop in time and is ended');
-      this.#child?.kill();
-      // The database may be away: what it lacks then is in the spool and in the lease, which ends with this process.
-      this.#graceTimer = setTimeout(() => this.#late.abort(), 5_000);
-    }, this.options.grace);
+    this.#graceTimer = setTimeout(
+      () => {
+        this.logger.warn('the run did not stop in time and is ended');
+        this.#child?.kill();
+        // The database may be away: what it lacks then is in the spool and in the lease, which ends with this process.
+        this.#graceTimer = setTimeout(() => this.#late.abort(), 5_000);
+      },
+      this.options[reason === 'shutdown' ? 'grace' : 'patience'],
+    );
   }
 
   /** @returns the state in which the run was left */

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFile
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ResimError } from '#libs/core';
-import { runRank } from '../rank.js';
+import { runRank } from '../rank/index.js';
 
 /**
  * A rank process whose "weights" are a chain of hashes, so that any step lost, doubled or done out of order shows in the
