@@ -7,7 +7,9 @@ import { KeyedRandom, RandomPurpose } from '#libs/core';
 /** Measures our own step; run in a process of its own: `node dist/bench/step-own.js BATCH STEPS THREADS`. */
 
 function windows(size: number, stride: number, image: number): number[][] {
-  const starts = Array.from({ length: Math.ceil(image / stride) }, (_, i) => i * stride).filter((at) => at + size < image);
+  const starts = Array.from({ length: Math.ceil(image / stride) }, (_, i) => i * stride).filter(
+    (at) => at + size < image,
+  );
   return starts.flatMap((y) => starts.map((x) => [x, y, x + size, y + size]));
 }
 
@@ -40,7 +42,15 @@ function makeBatch(count: number, image: number): Batch {
   };
 }
 
-export async function measureStep({ batch: count, steps, threads }: { batch: number; steps: number; threads: number }) {
+export async function measureStep({
+  batch: count,
+  steps,
+  threads,
+}: {
+  batch: number;
+  steps: number;
+  threads: number;
+}) {
   setThreads(threads);
   const spec = OBJECTIVES.find(({ method }) => method === 'resim-fpn')!;
   const options = spec.options.parse({ method: 'resim-fpn' });
@@ -62,7 +72,8 @@ export async function measureStep({ batch: count, steps, threads }: { batch: num
     await new Promise(setImmediate);
   }
   times.sort((a, b) => a - b);
-  const stepSeconds = (times[Math.floor((times.length - 1) / 2)]! + times[Math.ceil((times.length - 1) / 2)]!) / 2;
+  const stepSeconds =
+    (times[Math.floor((times.length - 1) / 2)]! + times[Math.ceil((times.length - 1) / 2)]!) / 2;
   return {
     batch: count,
     imagesPerSecond: count / stepSeconds,

@@ -6,6 +6,8 @@ import { passes, type Comparison } from './comparison.js';
 import { Fixture } from './fixture.js';
 import { prRoICase } from './prroi-case.js';
 import { stepCase } from './step-case.js';
+import { viewsCase } from './views-case.js';
+import { windowsCase } from './windows-case.js';
 
 /**
  * Replays recorded cases of the reference tools and says how far ours is from them.
@@ -23,6 +25,8 @@ const KINDS: {
 }[] = [
   { name: 'training step', holds: ['steps', 'bn_layout'], replay: stepCase as never },
   { name: 'PrRoI pooling', holds: ['cases', 'tensors'], replay: prRoICase as never },
+  { name: 'aligned windows', holds: ['configs', 'pair_columns'], replay: windowsCase as never },
+  { name: 'views', holds: ['resized_crops', 'operations'], replay: viewsCase as never },
 ];
 
 function headersOf(path: string): string[] {

@@ -39,7 +39,11 @@ test('names every wrong field with its path, its value and what would be right',
 test('an unknown key is a violation of its own', () => {
   const error = refusal({ name: 'ab', lr: 1, levels: [{ window: 1, widnow: 2 }] });
   expect(error.violations).toEqual([
-    { field: 'levels[0].widnow', value: 2, expected: 'left out: there is no such key' },
+    {
+      field: 'levels[0].widnow',
+      value: 2,
+      expected: 'left out: there is no such key; the keys here are window',
+    },
   ]);
 });
 

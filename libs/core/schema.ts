@@ -73,19 +73,42 @@ function expectation(issue: Issue): string {
   }
 }
 
+/** The parts of a schema that lead to its keys. */
+interface Inside {
+  def?: { innerType?: Inside; in?: Inside; element?: Inside };
+  shape?: Record<string, Inside>;
+}
+
+/** Names that may stand in the group at `path`; empty where the schema does not say. */
+function keysAt(schema: Inside | undefined, path: readonly PropertyKey[]): string[] {
+  const wrapped = schema?.def?.innerType ?? schema?.def?.in;
+  if (wrapped && !schema?.shape) return keysAt(wrapped, path);
+  const [first, ...rest] = path;
+  if (first === undefined) return Object.keys(schema?.shape ?? {});
+  return keysAt(typeof first === 'number' ? schema?.def?.element : schema?.shape?.[String(first)], rest);
+}
+
 /**
  * zod issues as field violations, an unknown key being one violation of its own.
  *
  * @param root what stands before every path, for example `--set `
+ * @param schema where given, an unknown key is answered with the keys that there are
  */
-export function violationsOf(issues: readonly Issue[], input: unknown, root = ''): FieldViolation[] {
+export function violationsOf(
+  issues: readonly Issue[],
+  input: unknown,
+  root = '',
+  schema?: z.ZodType,
+): FieldViolation[] {
   return issues.flatMap((issue): FieldViolation[] => {
     if (issue.code === 'unrecognized_keys') {
       const group = valueAt(input, issue.path);
+      const known = keysAt(schema as Inside | undefined, issue.path);
+      const right = known.length > 0 ? `; the keys here are ${known.join(', ')}` : '';
       return issue.keys.map((key) => ({
         field: fieldPath([...issue.path, key], root),
         value: valueAt(group, [key]),
-        expected: 'left out: there is no such key',
+        expected: `left out: there is no such key${right}`,
       }));
     }
     return [
@@ -118,5 +141,5 @@ export function parseWith<S extends z.ZodType>(
 ): z.output<S> {
   const result = schema.safeParse(input);
   if (result.success) return result.data;
-  throw invalidFields(violationsOf(result.error.issues, input, options.root), options.reason);
+  throw invalidFields(violationsOf(result.error.issues, input, options.root, schema), options.reason);
 }

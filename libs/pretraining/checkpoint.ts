@@ -74,7 +74,11 @@ function nameOf(step: number): string {
  * Writes a checkpoint into `directory/checkpoints` and gives its description when it is durable.
  * @throws ResimError RESOURCE_EXHAUSTED on a full disk; older checkpoints are untouched then
  */
-export async function writeCheckpoint(directory: string, trainer: Trainer, progress: Progress): Promise<CheckpointInfo> {
+export async function writeCheckpoint(
+  directory: string,
+  trainer: Trainer,
+  progress: Progress,
+): Promise<CheckpointInfo> {
   const parent = join(directory, 'checkpoints');
   const path = join(parent, nameOf(progress.step));
   const partial = join(parent, `.${nameOf(progress.step)}.partial`);
@@ -130,7 +134,10 @@ export interface FoundCheckpoint {
  */
 export async function verifyCheckpoint(path: string): Promise<FoundCheckpoint> {
   const damaged = (what: string, cause?: unknown) =>
-    new ResimError('DATA_LOSS', `the checkpoint ${path} is damaged: ${what}`, { reason: 'CHECKPOINT_DAMAGED', cause });
+    new ResimError('DATA_LOSS', `the checkpoint ${path} is damaged: ${what}`, {
+      reason: 'CHECKPOINT_DAMAGED',
+      cause,
+    });
   let manifest: Manifest;
   let text: string;
   try {
@@ -168,7 +175,10 @@ export async function listCheckpoints(directory: string): Promise<string[]> {
  * @throws ResimError DATA_LOSS when there are checkpoints and every one is damaged: starting anew in silence would
  *   throw the run's past away
  */
-export async function newestCheckpoint(directory: string, warn: (message: string) => unknown): Promise<FoundCheckpoint | null> {
+export async function newestCheckpoint(
+  directory: string,
+  warn: (message: string) => unknown,
+): Promise<FoundCheckpoint | null> {
   let last: unknown;
   for (const path of await listCheckpoints(directory)) {
     try {
@@ -189,12 +199,18 @@ export function restoreCheckpoint(trainer: Trainer, { info, memory }: FoundCheck
     trainer.student.load(loadTensors(join(info.path, MODEL)).tensors);
     const { tensors } = loadTensors(join(info.path, STATE));
     const under = (prefix: string) =>
-      new Map(Array.from(tensors).flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [])));
+      new Map(
+        Array.from(tensors).flatMap(([name, value]) =>
+          name.startsWith(prefix) ? [[name.slice(prefix.length), value] as const] : [],
+        ),
+      );
     trainer.teacher?.load(under('teacher/'));
     const copy = (target: Tensor, name: string) => {
       const value = tensors.get(name);
       if (!value || value.shape.join() !== target.shape.join())
-        throw new ResimError('DATA_LOSS', `the checkpoint ${info.path} has no fitting ${name}`, { reason: 'CHECKPOINT_MISFIT' });
+        throw new ResimError('DATA_LOSS', `the checkpoint ${info.path} has no fitting ${name}`, {
+          reason: 'CHECKPOINT_MISFIT',
+        });
       noGrad(() => target.copy_(value));
     };
     for (const [name, velocity] of trainer.optimizer.state()) copy(velocity, `velocity/${name}`);
@@ -207,5 +223,6 @@ export function restoreCheckpoint(trainer: Trainer, { info, memory }: FoundCheck
 
 /** Deletes all but the newest `keep` checkpoints. */
 export async function pruneCheckpoints(directory: string, keep: number): Promise<void> {
-  for (const path of (await listCheckpoints(directory)).slice(keep)) await rm(path, { recursive: true, force: true });
+  for (const path of (await listCheckpoints(directory)).slice(keep))
+    await rm(path, { recursive: true, force: true });
 }

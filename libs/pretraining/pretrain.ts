@@ -91,7 +91,11 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
     const pace = new Pace();
     for (let step = firstStep; step < steps; step++) {
       const batch = await pace.waitFor(source.next());
-      const lr = learningRate({ ...recipe.optim, kind: recipe.optim.schedule }, recipe.optim.lr, { step, stepsPerEpoch, epochs });
+      const lr = learningRate({ ...recipe.optim, kind: recipe.optim.schedule }, recipe.optim.lr, {
+        step,
+        stepsPerEpoch,
+        epochs,
+      });
       const { metrics } = trainer.step(batch, { lr });
       source.release?.(batch);
       pace.count(batch.count);
@@ -103,7 +107,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         await events.metrics(done, { ...metrics, lr, ...queueFill, ...pace.report() });
       }
       if (last || done % (checkpointEvery ?? stepsPerEpoch) === 0) {
-        const progress = { step: done, epoch: Math.floor(done / stepsPerEpoch), images: source.images, recipe };
+        const progress = {
+          step: done,
+          epoch: Math.floor(done / stepsPerEpoch),
+          images: source.images,
+          recipe,
+        };
         checkpoint = await writeCheckpoint(directory, trainer, progress);
         await events.checkpoint(checkpoint);
         await pruneCheckpoints(directory, keepCheckpoints + 1);
@@ -112,7 +121,12 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
       // Node frees the shells of disposed tensors, and hears its parent, only when the event loop turns.
       await new Promise(setImmediate);
     }
-    checkpoint ??= await writeCheckpoint(directory, trainer, { step: firstStep, epoch: 0, images: source.images, recipe });
+    checkpoint ??= await writeCheckpoint(directory, trainer, {
+      step: firstStep,
+      epoch: 0,
+      images: source.images,
+      recipe,
+    });
     return { step: steps, state: 'SUCCEEDED', checkpoint };
   } finally {
     await source.close();

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { parse, YAMLParseError } from 'yaml';
+import { parseDocument } from 'yaml';
 import { invalid, projectPath, ResimError, show } from '#libs/core';
 import { compileRecipe, type ResolvedRecipe } from './recipe.js';
 
@@ -44,19 +44,18 @@ export function recipeText(nameOrPath: string): string {
 }
 
 function parseYaml(text: string): unknown {
+  const document = parseDocument(text);
+  // A warning is a tag that nobody knows: plain data has none.
+  const [problem] = [...document.errors, ...document.warnings];
   try {
-    // Only plain data: no custom tags, no merge of aliases without end.
-    return parse(text, { maxAliasCount: 20, schema: 'core' });
+    if (problem) throw problem;
+    return document.toJS({ maxAliasCount: 20 });
   } catch (cause) {
-    if (!(cause instanceof YAMLParseError)) throw cause;
-    const line = cause.linePos?.[0].line;
+    const line = problem?.linePos?.[0].line;
     throw new ResimError(
       'INVALID_ARGUMENT',
-      `the recipe is not valid YAML${line ? ` (line ${line})` : ''}: ${cause.message.split('\n')[0]}`,
-      {
-        reason: 'RECIPE_NOT_YAML',
-        cause,
-      },
+      `the recipe is not valid YAML${line ? ` (line ${line})` : ''}: ${(cause as Error).message.split('\n')[0]}`,
+      { reason: 'RECIPE_NOT_YAML', cause },
     );
   }
 }
