@@ -39,30 +39,27 @@ async function describe(step: number, path: string): Promise<CheckpointInfo> {
   };
 }
 
+export interface ReconcileOptions {
+  source: DataSource;
+  runId: string;
+  /** Folder of the run. */
+  directory: string;
+  /** Of the claim under which this is done; undefined for a run that nobody works on. */
+  fence: string | undefined;
+  logger: Logger;
+}
+
 /**
  * Makes the rows of a run's checkpoints agree with its folder: a process may have died between writing a checkpoint and
- * its row, and files may have been deleted by hand.
- *
- * @param fence of the claim under which this is done; undefined for a run that nobody works on
+ * its row, and files may have been deleted, by the run itself or by hand.
  */
-export async function reconcileCheckpoints(
-  source: DataSource,
-  runId: string,
-  directory: string,
-  fence: string | undefined,
-  logger: Logger,
-): Promise<void> {
+export async function reconcileCheckpoints(options: ReconcileOptions): Promise<void> {
+  const { source, runId, directory, logger } = options;
   const found = await findCheckpoints(directory);
-  const rows = await source.query<{ step: string; state: string }[]>(
-    `select step, state from checkpoint where run_id = $1`,
-    [runId],
-  );
-  const known = new Set(rows.filter(({ state }) => state === 'AVAILABLE').map(({ step }) => Number(step)));
-  const there = new Set(found.map(({ step }) => step));
-  const lost = [...known].filter((step) => !there.has(step));
+  const known = await knownSteps(source, runId);
   const unknown: CheckpointInfo[] = [];
   for (const { step, path } of found) {
-    if (known.has(step)) continue;
+    if (known.includes(step)) continue;
     try {
       unknown.push(await describe(step, path));
     } catch (error) {
@@ -72,6 +69,33 @@ export async function reconcileCheckpoints(
       );
     }
   }
+  const there = found.map(({ step }) => step);
+  const lost = known.filter((step) => !there.includes(step));
+  await writeDifference(options, lost, unknown);
+}
+
+/** Marks the checkpoints that a run has deleted since. Those it has not told of yet are left for it to tell. */
+export async function forgetDeletedCheckpoints(options: ReconcileOptions): Promise<void> {
+  // The rows first: what is written in between is in the folder and in no row, never the other way round.
+  const known = await knownSteps(options.source, options.runId);
+  const there = (await findCheckpoints(options.directory)).map(({ step }) => step);
+  const lost = known.filter((step) => !there.includes(step));
+  await writeDifference(options, lost, []);
+}
+
+async function knownSteps(source: DataSource, runId: string): Promise<number[]> {
+  const rows = await source.query<{ step: string }[]>(
+    `select step from checkpoint where run_id = $1 and state = 'AVAILABLE'`,
+    [runId],
+  );
+  return rows.map(({ step }) => Number(step));
+}
+
+async function writeDifference(
+  { source, runId, fence, logger }: ReconcileOptions,
+  lost: number[],
+  unknown: CheckpointInfo[],
+): Promise<void> {
   if (lost.length === 0 && unknown.length === 0) return;
   await source.transaction(async (manager) => {
     const [run] = await manager.query<{ last_sequence: string }[]>(statements.lockUnlessHeldByAnother, [
@@ -79,10 +103,7 @@ export async function reconcileCheckpoints(
       fence ?? null,
     ]);
     if (run === undefined) return;
-    await manager.query(
-      `update checkpoint set state = 'LOST' where run_id = $1 and step = any($2::bigint[])`,
-      [runId, lost],
-    );
+    await manager.query(statements.loseCheckpoints, [runId, lost]);
     const ids: string[] = [];
     for (const { step, epoch, path, sha256, bytes } of unknown) {
       const values = [newId(), runId, step, epoch, path, sha256, bytes];

@@ -106,7 +106,9 @@ export class RunJournal {
         this.#room = undefined;
       }
       for (const report of reports) if (report.type === 'metrics') this.#lastStep = report.step;
-      if (reports.some(({ type }) => type === 'checkpoint')) await onCheckpoint?.(this.#lastStep);
+      if (onCheckpoint && reports.some(({ type }) => type === 'checkpoint')) {
+        await whenDatabaseIsThere(() => onCheckpoint(this.#lastStep), { signal: this.#abandoned.signal });
+      }
       await pause(interval, this.#closing.signal);
     }
   }

@@ -201,7 +201,7 @@ test('steps reported again after a resume change nothing and are told once', asy
     const journal = new RunJournal({ source: database.source, keys: new MetricKeys(), claim, logger });
     await journal.accept({ type: 'started', info: { steps: 6, firstStep: steps[0]! - 1 } });
     for (const step of steps) {
-      const values = { loss: step / 10, clock: Math.random(), odd: step === 2 ? NaN : -Infinity };
+      const values = { loss: step / 10, clock: performance.now(), odd: step === 2 ? NaN : -Infinity };
       await journal.accept({ type: 'metrics', step, time: 1_000 * step, values });
     }
     await journal.close();

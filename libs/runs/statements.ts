@@ -118,6 +118,8 @@ export const statements = {
       size_bytes = excluded.size_bytes, state = 'AVAILABLE'
     returning id`,
 
+  loseCheckpoints: `update checkpoint set state = 'LOST' where run_id = $1 and step = any($2::bigint[])`,
+
   events: `
     with added as (
       insert into run_event (run_id, sequence, time, kind, step, payload)

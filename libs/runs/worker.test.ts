@@ -136,7 +136,7 @@ test('the rank process killed at random moments: the run goes on and ends with t
   for (let kills = 0; kills < 3; kills++) {
     const attempt = (await reaches(id, ({ state }) => state === 'RUNNING')).attempt;
     await reachesStep(id, 10 * kills + 1);
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 120));
+    await new Promise((resolve) => setTimeout(resolve, Number(process.hrtime.bigint() % 120n)));
     process.kill(rankOf(id).pid, 'SIGKILL');
     await reaches(id, (run) => run.attempt > attempt);
   }
@@ -203,6 +203,14 @@ test('cancelling writes a checkpoint of the last step; resuming goes on from it'
   await queue.resume(id);
   expect(await reachesState(id, 'SUCCEEDED')).toMatchObject({ attempt: 2 });
   await expectUnharmed(id);
+});
+
+test('checkpoints that the run itself has deleted are not listed any more', async () => {
+  startService();
+  const id = await enqueue({ keep: 2 });
+  await reachesState(id, 'SUCCEEDED');
+  const steps = (await listCheckpoints(database.source, id)).map(({ step }) => Number(step));
+  expect(steps).toEqual([60, 50]);
 });
 
 test('SIGTERM: the run writes a checkpoint and waits, the service ends with status 0, the next one goes on', async () => {
@@ -277,7 +285,7 @@ test('rows and folders of checkpoints agree again after a death between them, an
   write('step-00000008', all);
   write('step-00000012', all.slice(0, 2));
   write('.writing-16', all);
-  await reconcileCheckpoints(database.source, id, directory, undefined, logger);
+  await reconcileCheckpoints({ source: database.source, runId: id, directory, fence: undefined, logger });
   const listed = async (): Promise<number[]> =>
     (await listCheckpoints(database.source, id)).map(({ step }) => Number(step));
   expect(await listed()).toEqual([8, 4]);
@@ -286,7 +294,7 @@ test('rows and folders of checkpoints agree again after a death between them, an
     sha256: createHash('sha256').update('{"epoch":2}').digest('hex'),
   });
   await rm(join(directory, 'checkpoints', 'step-00000008'), { recursive: true });
-  await reconcileCheckpoints(database.source, id, directory, undefined, logger);
+  await reconcileCheckpoints({ source: database.source, runId: id, directory, fence: undefined, logger });
   expect(await listed()).toEqual([4]);
 });
 

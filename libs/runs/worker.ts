@@ -2,7 +2,7 @@ import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isUuid, type Logger, ResimError } from '#libs/core';
 import { MetricKeys } from '#libs/experiments';
-import { reconcileCheckpoints } from './checkpoints.js';
+import { forgetDeletedCheckpoints, reconcileCheckpoints, type ReconcileOptions } from './checkpoints.js';
 import { RunJournal } from './journal.js';
 import { Lease } from './lease.js';
 import type { Notifications } from './notifications.js';
@@ -102,7 +102,13 @@ export class RunWorker {
     );
     for (const { id } of idle) {
       if (this.#stopping.signal.aborted) return;
-      await reconcileCheckpoints(queue.source, id, join(runsDirectory, id), undefined, logger);
+      await reconcileCheckpoints({
+        source: queue.source,
+        runId: id,
+        directory: join(runsDirectory, id),
+        fence: undefined,
+        logger,
+      });
     }
   }
 
@@ -214,11 +220,9 @@ class Attempt {
     }
     await endStaleRank(directory, logger);
     const signal = AbortSignal.any([this.#lost.signal, this.#late.signal]);
-    await whenDatabaseIsThere(
-      () => reconcileCheckpoints(queue.source, run.id, directory, claim.fence, logger),
-      { signal },
-    );
-    const journal = this.#openJournal(directory, signal);
+    const checkpoints = { source: queue.source, runId: run.id, directory, fence: claim.fence, logger };
+    await whenDatabaseIsThere(() => reconcileCheckpoints(checkpoints), { signal });
+    const journal = this.#openJournal(checkpoints, signal);
     // What an earlier attempt has spooled and nobody has written.
     for await (const metrics of readSpool(directory)) await journal.accept({ type: 'metrics', ...metrics });
     await journal.flush();
@@ -234,17 +238,21 @@ class Attempt {
     const outcome = await this.#child.ended;
     await journal.close();
     await clearSpool(directory);
+    await whenDatabaseIsThere(() => forgetDeletedCheckpoints(checkpoints), { signal });
     return outcome;
   }
 
-  #openJournal(directory: string, signal: AbortSignal): RunJournal {
+  #openJournal(checkpoints: ReconcileOptions, signal: AbortSignal): RunJournal {
     const { claim, keys, logger, options } = this;
     const journal = new RunJournal({
       source: options.queue.source,
       keys,
       claim,
       logger,
-      onCheckpoint: (step) => trimSpool(directory, step),
+      onCheckpoint: async (step) => {
+        await trimSpool(checkpoints.directory, step);
+        await forgetDeletedCheckpoints(checkpoints);
+      },
     });
     signal.addEventListener('abort', () => journal.abandon(), { once: true });
     journal.done.catch((error: unknown) => {

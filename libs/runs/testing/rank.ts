@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ResimError } from '#libs/core';
@@ -21,6 +21,8 @@ export interface ChainRecipe {
   dieAt?: number;
   /** Throws this instead of doing the first step. */
   refuse?: { code: 'INVALID_ARGUMENT' | 'UNAVAILABLE'; message: string };
+  /** Checkpoints it keeps; all when undefined. */
+  keep?: number;
   /** Takes no notice of being asked to stop. */
   deaf?: boolean;
 }
@@ -81,10 +83,18 @@ function newest(directory: string): { step: number; hash: string } | undefined {
   );
 }
 
+function prune(directory: string, keep: number): void {
+  const folder = join(directory, 'checkpoints');
+  const names = readdirSync(folder)
+    .filter((entry) => entry.startsWith('step-'))
+    .sort();
+  for (const name of names.slice(0, -keep)) rmSync(join(folder, name), { recursive: true });
+}
+
 // Tests import `chain` from here as well; only a supervisor's child does the work.
 if (process.send !== undefined && process.argv[1]?.endsWith(join('testing', 'rank.js'))) {
   runRank(async (job, { signal, events }) => {
-    const { seed, steps, every, delay, dieAt, refuse, deaf } = job.recipe as ChainRecipe;
+    const { seed, steps, every, delay, dieAt, refuse, deaf, keep } = job.recipe as ChainRecipe;
     if (refuse) throw new ResimError(refuse.code, refuse.message);
     const from = newest(job.directory);
     let { step, hash } = from ?? { step: 0, hash: chain(seed, 0).hash };
@@ -99,8 +109,10 @@ if (process.send !== undefined && process.argv[1]?.endsWith(join('testing', 'ran
         imagesPerSecond: Date.now() % 97,
       });
       const stop = signal.aborted && !deaf;
-      if (step % every === 0 || step === steps || stop)
+      if (step % every === 0 || step === steps || stop) {
         await events.checkpoint(writeCheckpoint(job.directory, step, hash));
+        if (keep !== undefined) prune(job.directory, keep);
+      }
       if (stop && step < steps) return 'CANCELLED';
     }
     return 'SUCCEEDED';
