@@ -21,17 +21,17 @@ export interface DecodeOptions {
   allocate?: (bytes: number) => Uint8Array;
 }
 
-/** Reads a whole file; synchronous, because it is called in threads that have nothing else to do. */
-export function readImageFile(path: string): Uint8Array {
+/** Reads a whole file, called `source` in messages; synchronous, because it is called in threads that have nothing else to do. */
+export function readImageFile(path: string, source: string = path): Uint8Array {
   let file: number;
   try {
     file = openSync(path, 'r');
   } catch (cause) {
-    throw unreadableImage(path, `cannot be opened (${(cause as NodeJS.ErrnoException).code})`, cause);
+    throw unreadableImage(source, `cannot be opened (${(cause as NodeJS.ErrnoException).code})`, cause);
   }
   try {
     const { size } = fstatSync(file);
-    if (size > MAX_FILE_BYTES) throw unreadableImage(path, `is ${size} bytes, more than the limit`);
+    if (size > MAX_FILE_BYTES) throw unreadableImage(source, `is ${size} bytes, more than the limit`);
     const bytes = new Uint8Array(size);
     let read = 0;
     while (read < size) {
@@ -42,7 +42,7 @@ export function readImageFile(path: string): Uint8Array {
     return bytes.subarray(0, read);
   } catch (cause) {
     if (cause instanceof Error && cause.name === 'ResimError') throw cause;
-    throw unreadableImage(path, `cannot be read (${(cause as NodeJS.ErrnoException).code})`, cause);
+    throw unreadableImage(source, `cannot be read (${(cause as NodeJS.ErrnoException).code})`, cause);
   } finally {
     closeSync(file);
   }
@@ -83,7 +83,7 @@ export async function decodeImage(
   options: DecodeOptions = {},
 ): Promise<RgbImage> {
   const source = options.source ?? (typeof image === 'string' ? image : 'the image');
-  const bytes = typeof image === 'string' ? readImageFile(image) : image;
+  const bytes = typeof image === 'string' ? readImageFile(image, source) : image;
   const header = checkedHeader(source, readImageHeader(bytes));
   if (header.format !== 'jpeg' || header.components === 4) return decodeBySharp(bytes, source);
   const { width, height } = header;

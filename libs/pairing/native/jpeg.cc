@@ -34,20 +34,24 @@ bool take(void* library, const char* name, Function& into) {
   return into != nullptr;
 }
 
-// One decoder a thread.
-struct Decoder {
-  void* handle = nullptr;
-  ~Decoder() {
-    if (handle != nullptr) api.destroy(handle);
-  }
-  void* get() {
+// One decoder a file: libjpeg keeps tables from one file to the next, and what a broken file decodes to must not depend
+// on what was decoded before it.
+class Decoder {
+ public:
+  Decoder() {
     if (!loaded) throw std::runtime_error("libjpeg-turbo is not loaded");
-    if (handle == nullptr) handle = api.init();
-    if (handle == nullptr) throw std::runtime_error("libjpeg-turbo gave no decoder");
-    return handle;
+    handle_ = api.init();
+    if (handle_ == nullptr) throw std::runtime_error("libjpeg-turbo gave no decoder");
   }
+  ~Decoder() { api.destroy(handle_); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  void* get() const { return handle_; }
+
+ private:
+  void* handle_ = nullptr;
 };
-thread_local Decoder decoder;
 
 }  // namespace
 
@@ -65,17 +69,18 @@ bool load_turbojpeg(const std::string& path) {
 }
 
 JpegHeader jpeg_header(const uint8_t* data, size_t bytes) {
-  void* handle = decoder.get();
+  const Decoder decoder;
+  void* const handle = decoder.get();
   int width = 0, height = 0, subsampling = 0, colours = 0;
-  if (api.header(handle, data, static_cast<unsigned long>(bytes), &width, &height, &subsampling, &colours) != 0 &&
-      api.error_code(handle) != kErrorIsWarning) {
-    throw std::runtime_error(api.error_text(handle));
-  }
+  const int status = api.header(handle, data, static_cast<unsigned long>(bytes), &width, &height, &subsampling, &colours);
+  const bool warned = status != 0 && api.error_code(handle) == kErrorIsWarning;
+  if ((status != 0 && !warned) || width < 1 || height < 1) throw std::runtime_error(api.error_text(handle));
   return {width, height, colours == kColourCmyk || colours == kColourYcck};
 }
 
 void jpeg_decode(const uint8_t* data, size_t bytes, const JpegHeader& header, uint8_t* out) {
-  void* handle = decoder.get();
+  const Decoder decoder;
+  void* const handle = decoder.get();
   if (api.decompress(handle, data, static_cast<unsigned long>(bytes), out, header.width, 0, header.height, kFormatRgb,
                      kAccurateDct | kLimitScans) == 0) {
     return;
