@@ -7,9 +7,11 @@ export interface WorkerSetup extends Omit<RowMakerOptions, 'onSkipped' | 'files'
   /** One path a line: a single string is copied to a thread much faster than a million small ones. */
   files: string;
   batchSize: number;
+  /** One 32-bit word, not 0 when the thread is to end after the row under way. */
+  stop: SharedArrayBuffer;
 }
 
-/** To every worker: take rows of this batch until none is left. */
+/** To every worker: take rows of this batch until none is left; null ends the thread. */
 export interface WorkMessage {
   step: number;
   epoch: number;

@@ -7,6 +7,18 @@ import type { SourceOptions } from './local-source.js';
 import { Schedule } from './schedule.js';
 import type { WorkerReply, WorkerSetup, WorkMessage } from './worker-messages.js';
 
+/** How long a thread may take for its last row before it is ended from outside. */
+const PATIENCE_MS = 10_000;
+
+async function endThread(worker: Worker): Promise<void> {
+  if (worker.threadId === -1) return;
+  const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+  worker.postMessage(null);
+  const timer = setTimeout(() => void worker.terminate(), PATIENCE_MS);
+  await ended;
+  clearTimeout(timer);
+}
+
 /** A batch under way. */
 class Pending {
   finish!: () => void;
@@ -46,6 +58,7 @@ export class WorkerBatchSource implements BatchSource {
   private readonly pending = new Map<number, Pending>();
   private readonly spare: SharedArrayBuffer[] = [];
   private readonly ahead: number;
+  private readonly stop = new SharedArrayBuffer(4);
   private readonly reported = new Set<string>();
   private planned: number;
   private step: number;
@@ -69,7 +82,14 @@ export class WorkerBatchSource implements BatchSource {
       throw new ResimError('FAILED_PRECONDITION', 'the worker threads are not built; run `npm run build`');
     }
     const { root, files, pairing, seed, batchSize } = this.options;
-    const workerData: WorkerSetup = { root, files: files.join('\n'), pairing, seed, batchSize };
+    const workerData: WorkerSetup = {
+      root,
+      files: files.join('\n'),
+      pairing,
+      seed,
+      batchSize,
+      stop: this.stop,
+    };
     const worker = new Worker(file, { workerData, execArgv: [] });
     worker.on('message', (reply: WorkerReply) => this.receive(reply));
     worker.on('error', (cause) => this.fail(this.crashed(cause.message, cause)));
@@ -143,8 +163,10 @@ export class WorkerBatchSource implements BatchSource {
     if (this.spare.length <= this.ahead && !this.spare.includes(memory)) this.spare.push(memory);
   }
 
+  /** Threads end by themselves after the row under way: ending one from outside in native code is not safe. */
   private async endThreads(): Promise<void> {
-    await Promise.all(this.workers.map((worker) => worker.terminate()));
+    Atomics.store(new Int32Array(this.stop), 0, 1);
+    await Promise.all(this.workers.map((worker) => endThread(worker)));
   }
 
   async close(): Promise<void> {
