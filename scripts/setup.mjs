@@ -1,13 +1,13 @@
 #!/usr/bin/env node
 // Everything that has to be there before anything runs: Node packages, libtorch and a compiler, the native addons, the
 // generated contracts, the compiled TypeScript. Needs Node 20 or newer and nothing else; does only what is missing.
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nativeAddons } from './native.mjs';
 import { nodeDependencies } from './setup/dependencies.mjs';
-import { fingerprint, stampOf, writeStamp } from './setup/fingerprint.mjs';
+import { filesUnder, fingerprint, stampOf, writeStamp } from './setup/fingerprint.mjs';
 import { withLock } from './setup/lock.mjs';
 import { seconds, SetupError, step } from './setup/report.mjs';
 import { node, root, run } from './setup/run.mjs';
@@ -24,22 +24,37 @@ async function contracts(doing) {
   return 'generated';
 }
 
+const compiledFolders = ['libs', 'services', 'cli', 'bench', 'migrations', 'scripts'];
+const isSource = (name) => name.endsWith('.ts') && !name.endsWith('.test.ts');
+
+/** Makes dist/ fit the sources: nothing of files that are gone, and no memory of outputs that somebody deleted. */
+function tidyOutput() {
+  const outputs = new Set();
+  for (const folder of compiledFolders) {
+    for (const file of filesUnder(join(root, folder), isSource)) {
+      outputs.add(join('dist', relative(root, file)).replace(/\.ts$/, '.js'));
+    }
+  }
+  for (const file of filesUnder(join(root, 'dist'), (name) => /\.js(\.map)?$/.test(name))) {
+    if (!outputs.has(relative(root, file).replace(/\.map$/, ''))) rmSync(file);
+  }
+  const complete = [...outputs].every((file) => existsSync(join(root, file)));
+  // The compiler writes only what changed since its record says it last wrote.
+  if (!complete) rmSync(join(root, 'dist/.tsbuildinfo'), { force: true });
+  return complete;
+}
+
 async function typescript(doing) {
   const stampFile = 'dist/.stamp';
   const sources = [
-    'libs',
-    'services',
-    'cli',
-    'bench',
-    'migrations',
-    'scripts',
+    ...compiledFolders,
     'package-lock.json',
     'nest-cli.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
   ];
-  const stamp = fingerprint([...sources, 'tsconfig.json', 'tsconfig.build.json'], {
-    wanted: (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
-  });
-  if (stampOf(stampFile) === stamp) return 'up to date';
+  const stamp = fingerprint(sources, { wanted: isSource });
+  if (tidyOutput() && stampOf(stampFile) === stamp) return 'up to date';
   doing('compiling');
   await run('compiling TypeScript', node, [join(root, 'node_modules/@nestjs/cli/bin/nest.js'), 'build']);
   writeStamp(stampFile, stamp);

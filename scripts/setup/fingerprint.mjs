@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSy
 import { dirname, join, relative } from 'node:path';
 import { root } from './run.mjs';
 
-function* filesUnder(path, wanted) {
+/** The files of a folder and of its folders in a fixed order; a file is itself. */
+export function* filesUnder(path, wanted) {
   if (!existsSync(path)) return;
   if (!statSync(path).isDirectory()) {
     yield path;
