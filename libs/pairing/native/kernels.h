@@ -5,9 +5,14 @@
 #include <cstdint>
 #include <vector>
 
-// One binary for every x86-64: the compiler makes a version per instruction set and the loader picks one.
+// One binary for every x86-64: the compiler makes a version per instruction set and the loader picks one. Levels and not
+// the names of processors: a name matches one maker's processors only.
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
-#define RESIM_SIMD __attribute__((target_clones("default", "arch=haswell", "arch=skylake-avx512")))
+#if __GNUC__ >= 12
+#define RESIM_SIMD __attribute__((target_clones("default", "arch=x86-64-v3", "arch=x86-64-v4")))
+#else
+#define RESIM_SIMD __attribute__((target_clones("default", "avx2")))
+#endif
 #else
 #define RESIM_SIMD
 #endif
