@@ -4,9 +4,12 @@ import { z } from 'zod';
 import { addressSetting, projectPath, projectRoot, readConfig } from '#libs/core';
 
 const environment = z.object({
-  DATABASE_URL: z.string({
-    error: 'the address of a PostgreSQL database: postgres://user:password@host:5432/name',
-  }),
+  DATABASE_URL: z
+    .string()
+    .default('')
+    .refine((url) => url !== '', {
+      error: 'the address of a PostgreSQL database: postgres://user:password@host:5432/name',
+    }),
   RESIM_PRETRAINING_ADDRESS: addressSetting.default('127.0.0.1:50051'),
   RESIM_RUNS_DIR: z.string().default(projectPath('.resim', 'runs')),
   RESIM_DATA_ROOTS: z

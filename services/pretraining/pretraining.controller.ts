@@ -9,7 +9,7 @@ import {
   type RunDetails,
   type RunRow,
 } from '#libs/experiments';
-import { resolveRecipe } from '#libs/pretraining';
+import { type ResolvedRecipe, resolveRecipe } from '#libs/pretraining';
 import { contracts, pretraining, type RpcContext, RpcController, type RpcHandlers } from '#libs/rpc';
 import { Notifications, RunQueue, watchRun } from '#libs/runs';
 import { PRETRAINING_CONFIG, type PretrainingConfig } from './config.js';
@@ -33,7 +33,7 @@ export class PretrainingController implements RpcHandlers<pretraining.Pretrainin
     checkCreateRun(request);
     const { requestId, validateOnly, ...asked } = request;
     const { recipe, recipeYaml: yaml, overrides, name, group } = asked;
-    const resolved = resolveRecipe({ recipe, yaml, overrides });
+    const resolved = resolve({ recipe, yaml, overrides });
     const images = await resolveDataFolder('images', request.images, this.config.dataRoots);
     const run = {
       requestId: requestId === '' ? undefined : requestId,
@@ -119,6 +119,17 @@ export class PretrainingController implements RpcHandlers<pretraining.Pretrainin
 
   async #toRun(run: RunRow): Promise<pretraining.Run> {
     return toRun((await describeRuns(this.queue.source, [run]))[0]!);
+  }
+}
+
+/** A recipe that is not there is a wrong field of the request, not an absent run. */
+function resolve(asked: Parameters<typeof resolveRecipe>[0]): ResolvedRecipe {
+  try {
+    return resolveRecipe(asked);
+  } catch (error) {
+    if (!(error instanceof ResimError) || error.code !== 'NOT_FOUND') throw error;
+    const { reason, violations, metadata } = error;
+    throw new ResimError('INVALID_ARGUMENT', error.message, { reason, violations, metadata, cause: error });
   }
 }
 
