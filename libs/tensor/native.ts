@@ -85,6 +85,10 @@ export function native(): Native {
         reason: 'ENGINE_NOT_BUILT',
       },
     );
+  // Threads that wait for each other spin for milliseconds by default. With anything else on the machine (a decoding
+  // thread, a second run) they spin away the cores that the others wait for: measured 10 times slower. The library
+  // reads this when it is loaded.
+  process.env['GOMP_SPINCOUNT'] ??= '1000';
   try {
     loaded = createRequire(import.meta.url)(path) as Native;
   } catch (cause) {
