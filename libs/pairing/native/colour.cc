@@ -7,6 +7,8 @@
 namespace resim {
 namespace {
 
+// Multiplied by instead of divided by: the same 8-bit results for every colour (compared over all 2^24 of them).
+constexpr double kSixth = 1.0 / 6.0, kSixOf255 = 6.0 / 255.0, kOneOf255 = 1.0 / 255.0;
 constexpr int kBlock = 256;  // pixels a block: its planes stay in the first-level cache
 
 // ITU-R 601-2 luma in 16-bit fixed point, rounded: Pillow's "L".
@@ -77,17 +79,17 @@ RESIM_SIMD void turn_hue(uint8_t* rgb, size_t pixels, int shift) {
       const float from_green = static_cast<float>(2.0 + rc - bc);
       const float from_blue = static_cast<float>(4.0 + gc - rc);
       const float sextant = r == high ? from_red : g == high ? from_green : from_blue;
-      const double turn = static_cast<double>(sextant) / 6.0 + 1.0;
+      const double turn = static_cast<double>(sextant) * kSixth + 1.0;
       const float fraction = static_cast<float>(turn >= 1.0 ? turn - 1.0 : turn);
       const int hue8 = static_cast<int>(static_cast<double>(fraction) * 255.0);
       const float ratio = static_cast<float>(range) / static_cast<float>(high == 0 ? 1 : high);
       const int saturation8 = static_cast<int>(static_cast<double>(ratio) * 255.0);
 
       const int turned = (hue8 + shift) & 255;
-      const double position = static_cast<double>(turned) * 6.0 / 255.0;
+      const double position = static_cast<double>(turned) * kSixOf255;
       const int side = static_cast<int>(position);
       const float f = static_cast<float>(position - static_cast<double>(side));
-      const float fs = static_cast<float>(static_cast<double>(saturation8) / 255.0);
+      const float fs = static_cast<float>(static_cast<double>(saturation8) * kOneOf255);
       const double value = static_cast<double>(high);
       const int v = high;
       const int c0 = static_cast<int>(value * (1.0 - fs) + 0.5);
