@@ -1,5 +1,5 @@
 import { setThreads } from '#libs/tensor';
-import { OBJECTIVES, Trainer } from '#libs/pretraining';
+import { OBJECTIVES, Trainer, useBf16 } from '#libs/pretraining';
 import type { Batch, RegionBatch } from '#libs/pairing';
 import { RESNETS } from '#libs/nn';
 import { KeyedRandom, RandomPurpose } from '#libs/core';
@@ -42,6 +42,13 @@ function makeBatch(count: number, image: number): Batch {
   };
 }
 
+export interface StepMeasurement {
+  imagesPerSecond: number;
+  /** Median over the timed steps. */
+  stepSeconds: number;
+  loss: number;
+}
+
 export async function measureStep({
   batch: count,
   steps,
@@ -50,7 +57,7 @@ export async function measureStep({
   batch: number;
   steps: number;
   threads: number;
-}) {
+}): Promise<StepMeasurement> {
   setThreads(threads);
   const spec = OBJECTIVES.find(({ method }) => method === 'resim-fpn')!;
   const options = spec.options.parse({ method: 'resim-fpn' });
@@ -60,7 +67,7 @@ export async function measureStep({
     batchSize: count,
     shards: 1,
     optim: { momentum: 0.9, weightDecay: 1e-4 },
-    bf16: true,
+    bf16: useBf16('auto', 'cpu'),
   });
   const batch = makeBatch(count, 224);
   const times: number[] = [];
@@ -74,11 +81,10 @@ export async function measureStep({
   times.sort((a, b) => a - b);
   const stepSeconds =
     (times[Math.floor((times.length - 1) / 2)]! + times[Math.ceil((times.length - 1) / 2)]!) / 2;
-  return {
-    batch: count,
-    imagesPerSecond: count / stepSeconds,
-    stepSeconds,
-    peakMiB: process.resourceUsage().maxRSS / 1024,
-    loss,
-  };
+  return { imagesPerSecond: count / stepSeconds, stepSeconds, loss };
+}
+
+if (process.argv[1]?.endsWith('step-own.js')) {
+  const [batch, steps, threads] = process.argv.slice(2).map(Number);
+  console.log(JSON.stringify(await measureStep({ batch: batch!, steps: steps!, threads: threads! })));
 }

@@ -1,70 +1,154 @@
-import { execFile, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { parseArgs, promisify } from 'node:util';
-import { fileURLToPath } from 'node:url';
-import { projectPath } from '#libs/core';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { projectPath, ResimError } from '#libs/core';
 import type { Bench } from './main.js';
+import type { StepMeasurement } from './step-own.js';
 
 /**
  * One ReSim-FPN training step (ResNet-50, 224 px, queue of 65,536) beside the same step in PyTorch, in one run on
- * one machine: its own process each, taking turns, so that neither has the other's memory or a cooler machine.
+ * one machine. Each is a process of its own, and they take turns, so that neither has the other's memory and a
+ * machine that slows down meanwhile slows both.
  */
-const run = promisify(execFile);
+/** The peer's script, where it is there, and a Python that has what it needs. */
+function findPeer(script: string): string[] | null {
+  if (!existsSync(script)) return null;
+  const pythons = [process.env['RESIM_PEER_PYTHON'], '/usr/bin/python3', 'python3'].filter(
+    (path) => path !== undefined,
+  );
+  const python = pythons.find((path) => spawnSync(path, ['-c', 'import torch, torchvision']).status === 0);
+  return python ? [python, script] : null;
+}
 
-interface Own {
-  imagesPerSecond: number;
-  stepSeconds: number;
-  peakMiB: number;
+/**
+ * Runs a command that prints one JSON object on its last line; adds the peak of its resident memory in MiB, which the
+ * kernel keeps as a high-water mark and which is read until the process is gone.
+ */
+async function measured<T>(command: string, args: string[]): Promise<T & { peakMiB: number }> {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  let peakKiB = 0;
+  const timer = setInterval(() => {
+    try {
+      peakKiB = Number(
+        /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1] ?? peakKiB,
+      );
+    } catch {
+      // Gone already.
+    }
+  }, 50);
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  const [status] = (await once(child, 'close')) as [number | null];
+  clearInterval(timer);
+  if (status !== 0)
+    throw new ResimError('INTERNAL', `${command} ${args.join(' ')} ended with status ${status}`);
+  return { ...(JSON.parse(output.trim().split('\n').at(-1)!) as T), peakMiB: peakKiB / 1024 };
+}
+
+interface PeerMeasurement {
+  torch: string;
+  images_per_second: number;
+  step_seconds: number;
   loss: number;
 }
 
-interface Peer extends Own {
-  torch: string;
+function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)]!;
 }
 
-/** A Python that has PyTorch and torchvision, if there is one. */
-function pythonWithTorch(): string | null {
-  const candidates = [process.env['RESIM_PEER_PYTHON'], 'python3', '/usr/bin/python3'].filter(
-    (path) => path !== undefined,
-  );
-  return (
-    candidates.find((python) => spawnSync(python, ['-c', 'import torch, torchvision']).status === 0) ?? null
-  );
+interface Settings {
+  steps: string;
+  threads: string;
+  rounds: number;
 }
 
-/** Highest resident memory of a command, as the kernel counted it. */
-async function withPeak(command: string, args: string[]): Promise<{ line: string; peakMiB: number }> {
-  const script =
-    'const r=require("node:child_process").spawnSync(process.argv[1],process.argv.slice(2),{stdio:["ignore","pipe","inherit"]});process.stdout.write(r.stdout);process.stderr.write("");const fs=require("node:fs");fs.writeSync(1,"\\n"+JSON.stringify({status:r.status,peakKiB:process.resourceUsage().maxRSS}))';
-  void script;
-  const { stdout } = await run(command, args, { maxBuffer: 1 << 24 });
-  const lines = stdout.trim().split('\n');
-  return { line: lines.at(-1)!, peakMiB: 0 };
+async function compare(batch: string, peer: string[] | null, { steps, threads, rounds }: Settings) {
+  const own: (StepMeasurement & { peakMiB: number })[] = [];
+  const peers: Record<'tuned' | 'published', (PeerMeasurement & { peakMiB: number })[]> = {
+    tuned: [],
+    published: [],
+  };
+  for (let round = 0; round < rounds; round++) {
+    console.error(`batch ${batch}, round ${round + 1} of ${rounds}`);
+    own.push(
+      await measured<StepMeasurement>(process.execPath, [
+        projectPath('dist', 'bench', 'step-own.js'),
+        batch,
+        steps,
+        threads,
+      ]),
+    );
+    if (!peer) continue;
+    for (const mode of ['tuned', 'published'] as const)
+      peers[mode].push(
+        await measured<PeerMeasurement>(peer[0]!, [
+          peer[1]!,
+          '--batch',
+          batch,
+          '--steps',
+          steps,
+          '--threads',
+          threads,
+          '--mode',
+          mode,
+        ]),
+      );
+  }
+  const rate = median(own.map(({ imagesPerSecond }) => imagesPerSecond));
+  const result = {
+    batch: Number(batch),
+    imagesPerSecond: rate,
+    stepSeconds: median(own.map(({ stepSeconds }) => stepSeconds)),
+    peakMiB: Math.max(...own.map(({ peakMiB }) => peakMiB)),
+  };
+  if (!peer) return result;
+  const of = (mode: 'tuned' | 'published') => ({
+    imagesPerSecond: median(peers[mode].map(({ images_per_second: value }) => value)),
+    stepSeconds: median(peers[mode].map(({ step_seconds: value }) => value)),
+    peakMiB: Math.min(...peers[mode].map(({ peakMiB }) => peakMiB)),
+  });
+  const [tuned, published] = [of('tuned'), of('published')];
+  return {
+    ...result,
+    ratioTuned: rate / tuned.imagesPerSecond,
+    ratioPublished: rate / published.imagesPerSecond,
+    ratioMemoryTuned: tuned.peakMiB / result.peakMiB,
+    peers: { torch: peers.tuned[0]!.torch, tuned, published },
+  };
 }
 
 export const stepBench: Bench = {
   summary: 'a training step beside PyTorch (tuned: bf16, channels last; published: fp32)',
   async run(args) {
-    void withPeak;
     const { values } = parseArgs({
       args,
       options: {
         batch: { type: 'string', default: '8,16' },
         steps: { type: 'string', default: '6' },
         threads: { type: 'string', default: '2' },
+        rounds: { type: 'string', default: '3' },
+        peer: { type: 'string', default: projectPath('..', 'shared', 'peers', 'resim_step.py') },
       },
     });
-    void existsSync;
-    void projectPath;
-    void fileURLToPath;
-    void pythonWithTorch;
-    const { measureStep } = await import('./step-own.js');
-    const results = [];
-    for (const batch of values.batch.split(',').map(Number))
-      results.push(
-        await measureStep({ batch, steps: Number(values.steps), threads: Number(values.threads) }),
-      );
-    return { results };
+    const rounds = Number(values.rounds);
+    if (!Number.isInteger(rounds) || rounds < 1)
+      throw new ResimError('INVALID_ARGUMENT', '--rounds must be a whole number from 1');
+    const peer = findPeer(values.peer);
+    if (!peer) console.error('no Python with torch and torchvision, or no peer script: own figures only');
+    const batches = [];
+    for (const batch of values.batch.split(','))
+      batches.push(await compare(batch, peer, { ...values, rounds }));
+    const worst = (key: 'ratioTuned' | 'ratioPublished' | 'ratioMemoryTuned') =>
+      Math.min(...batches.map((result) => (result as Record<typeof key, number>)[key]));
+    return {
+      ...(peer && {
+        ratioTuned: worst('ratioTuned'),
+        ratioPublished: worst('ratioPublished'),
+        ratioMemoryTuned: worst('ratioMemoryTuned'),
+      }),
+      batches,
+    };
   },
 };
-export type { Own, Peer };
