@@ -12,17 +12,23 @@ const SQLSTATES: Record<string, readonly [ErrorCode, reason: string, sentence: s
   '40001': ['ABORTED', 'CONFLICT', 'somebody else changed it at the same time; try again'],
   '40P01': ['ABORTED', 'CONFLICT', 'somebody else changed it at the same time; try again'],
   '53300': ['UNAVAILABLE', 'DATABASE_BUSY', 'the database has no free connection; try again'],
+  '25006': ['UNAVAILABLE', 'DATABASE_UNREACHABLE', 'the database takes no changes just now; try again'],
+  '53100': ['RESOURCE_EXHAUSTED', 'DATABASE_FULL', 'the disk of the database is full'],
   '57014': ['DEADLINE_EXCEEDED', 'DATABASE_SLOW', 'the database did not answer in time'],
   '57': ['UNAVAILABLE', 'DATABASE_UNREACHABLE', 'the database is restarting; try again'],
   '08': ['UNAVAILABLE', 'DATABASE_UNREACHABLE', 'the connection to the database was lost; try again'],
 };
 
-const LOST_CONNECTION = /Connection terminated|timeout exceeded when trying to connect|Client was closed/;
+const LOST_CONNECTION =
+  /Connection terminated|is not queryable|timeout exceeded when trying to connect|Client was closed/;
 const SOCKET_ERRORS = ['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOENT'];
 
-/** Whether an error says that PostgreSQL cannot be reached just now: worth waiting for, not a defect. */
-export function isDatabaseGone(error: unknown): boolean {
-  return fromDatabase(error)?.code === 'UNAVAILABLE';
+const PASSING: readonly ErrorCode[] = ['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'ABORTED', 'RESOURCE_EXHAUSTED'];
+
+/** Whether an error of the database is worth waiting for (it is away, slow, full, in a conflict), and no defect. */
+export function isDatabaseTrouble(error: unknown): boolean {
+  const known = fromDatabase(error);
+  return known !== undefined && PASSING.includes(known.code);
 }
 
 function fromDatabase(error: unknown): ResimError | undefined {

@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { Logger } from '#libs/core';
 import type { Claim } from './queue.js';
 import { statements } from './statements.js';
+import { pause } from './waiting.js';
 
 export interface LeaseOptions {
   databaseUrl: string;
@@ -85,7 +86,7 @@ export class Lease {
       await client.connect();
       return client;
     } catch (error) {
-      await client.end().catch(() => {});
+      void client.end().catch(() => {});
       throw error;
     }
   }
@@ -93,6 +94,7 @@ export class Lease {
   async #drop(): Promise<void> {
     const client = this.#client;
     this.#client = undefined;
-    await client?.end().catch(() => {});
+    // A connection that is half open never says that it has ended.
+    if (client) await Promise.race([client.end().catch(() => {}), pause(1_000)]);
   }
 }

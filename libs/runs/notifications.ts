@@ -67,7 +67,8 @@ export class Notifications {
       } catch (error) {
         this.logger.debug({ error }, 'no notifications: the database is away');
       }
-      await client.end().catch(() => {});
+      // A connection that is half open never says that it has ended.
+      await Promise.race([client.end().catch(() => {}), pause(1_000)]);
       await pause(500, signal);
     }
   }

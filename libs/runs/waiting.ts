@@ -1,4 +1,4 @@
-import { isDatabaseGone } from '#libs/rpc';
+import { isDatabaseTrouble } from '#libs/rpc';
 
 /** Resolves after `milliseconds`, or when `signal` fires; never rejects. */
 export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
@@ -30,7 +30,7 @@ export async function whenDatabaseIsThere<T>(
     try {
       return await action();
     } catch (error) {
-      if (!isDatabaseGone(error) || signal?.aborted) throw error;
+      if (!isDatabaseTrouble(error) || signal?.aborted) throw error;
       if (wait === 100) onGone?.(error);
     }
     await pause(wait, signal);

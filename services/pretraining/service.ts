@@ -9,6 +9,8 @@ import { PretrainingModule } from './pretraining.module.js';
 /** Kind of the runs in the queue that this service works on. */
 const KIND = 'pretraining';
 
+const HEALTH_INTERVAL = 5_000;
+
 export interface PretrainingService {
   /** host:port it listens at. */
   readonly address: string;
@@ -66,6 +68,14 @@ export async function startPretrainingService(
     });
     worker.start();
     server.setServing(true);
+    const health = setInterval(() => {
+      if (shutdown.signal.aborted) return;
+      // What is asked while the database is away is answered with UNAVAILABLE; health checks should say so beforehand.
+      source.query('select 1').then(
+        () => shutdown.signal.aborted || server.setServing(true),
+        () => server.setServing(false),
+      );
+    }, HEALTH_INTERVAL);
     const { dataRoots } = config;
     logger.info(
       { address: server.address, database: describeDatabase(databaseUrl), runsDirectory, dataRoots },
@@ -75,6 +85,7 @@ export async function startPretrainingService(
     return {
       address: server.address,
       async stop() {
+        clearInterval(health);
         server.setServing(false);
         shutdown.abort();
         await worker.stop();
