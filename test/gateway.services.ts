@@ -45,19 +45,24 @@ export class ServiceProcess {
     return child.exitCode ?? child.signalCode;
   }
 
-  /** Waits until `url` answers with status 200. */
-  async ready(url: string): Promise<void> {
-    const until = performance.now() + 60_000;
-    while (performance.now() < until && this.#child?.exitCode === null) {
-      const response = await fetch(url).catch(() => undefined);
-      await response?.body?.cancel();
-      if (response?.ok) return;
-      await sleep(100);
-    }
-    throw new Error(`${this.name} is not ready:\n${this.#log}`);
+  get alive(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
+  /** What it has written so far. */
   get log(): string {
-    return this.#log;
+    return `${this.name}:\n${this.#log}`;
   }
+}
+
+/** Waits until `url` answers with status 200, which needs all the services. */
+export async function ready(url: string, services: ServiceProcess[]): Promise<void> {
+  const until = performance.now() + 60_000;
+  while (performance.now() < until && services.every(({ alive }) => alive)) {
+    const response = await fetch(url).catch(() => undefined);
+    await response?.body?.cancel();
+    if (response?.ok) return;
+    await sleep(100);
+  }
+  throw new Error(`${url} is not ready\n${services.map(({ log }) => log).join('\n')}`);
 }

@@ -11,7 +11,7 @@ import { projectPath } from '#libs/core';
 import { freshDatabase, type TestDatabase } from '#libs/experiments/testing';
 import { GatewayClient, type Run, type RunEvent, runEvent } from '#libs/rest';
 import { showRun } from '../cli/live.js';
-import { freePort, ServiceProcess } from './gateway.services.js';
+import { freePort, ready, ServiceProcess } from './gateway.services.js';
 
 /** The gateway and the command in front of the real service, its real database and its real training process. */
 let folder: string;
@@ -28,7 +28,7 @@ function recipe(steps: number): string {
 name: tiny
 backbone: resnet18
 objective: { method: moco-v2, queue: 8, dim: 16 }
-pairing: { size: 32 }
+pairing: { size: 32, levels: [] }
 train: { batchSize: 4, epochs: 100000, maxSteps: ${steps}, checkpointEvery: 2, precision: fp32 }
 `;
 }
@@ -64,7 +64,7 @@ beforeAll(async () => {
   client = new GatewayClient(url);
   service.start();
   gateway.start();
-  await gateway.ready(`${url}/readyz`);
+  await ready(`${url}/readyz`, [service, gateway]);
 });
 
 afterAll(async () => {
@@ -291,6 +291,6 @@ test('the gateway ends with status 0 while a stream is open', async () => {
   expect(await gateway.end('SIGTERM')).toBe(0);
   await reader.cancel().catch(() => undefined);
   gateway.start();
-  await gateway.ready(`${url}/readyz`);
+  await ready(`${url}/readyz`, [service, gateway]);
   await client.cancelRun(run.id);
 });

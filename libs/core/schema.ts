@@ -69,7 +69,8 @@ function expectation(issue: Issue): string {
       return choices.length > 0 ? [...new Set(choices)].join(' or ') : issue.message;
     }
     default:
-      return issue.message;
+      // A rule's own message may be the whole end of the sentence.
+      return issue.message.replace(/^must be /, '');
   }
 }
 
