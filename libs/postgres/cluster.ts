@@ -33,6 +33,8 @@ export interface Cluster {
   ended: Promise<void>;
   /** Ends every connection and process at once, as a crash would; the next start recovers from the log. */
   crash(): Promise<void>;
+  /** Resolves when no client has been connected for a second, or after so many milliseconds. */
+  untilUnused(patienceMs: number): Promise<void>;
   /** Fast shutdown: clients are cut off, nothing that was committed is lost. */
   stop(): Promise<void>;
 }
@@ -156,6 +158,19 @@ async function ensureDatabase(server: { port: number; password: string }): Promi
   }
 }
 
+async function untilUnused(url: string, patienceMs: number): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  client.on('error', () => undefined);
+  await client.connect();
+  const others = `select 1 from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`;
+  const until = performance.now() + patienceMs;
+  // A pool closes a connection and opens another: one look is not enough.
+  for (let quiet = 0; quiet < 5 && performance.now() < until; await sleep(200)) {
+    quiet = (await client.query(others)).rowCount === 0 ? quiet + 1 : 0;
+  }
+  await client.end();
+}
+
 /**
  * Starts a real PostgreSQL server on 127.0.0.1 with a database `resim`, making its data folder when there is none.
  * @throws ResimError FAILED_PRECONDITION with what is missing or in the way
@@ -215,5 +230,13 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     );
   }
   const url = `postgres://${userAndDatabase}:${encodeURIComponent(password)}@127.0.0.1:${port}/${userAndDatabase}`;
-  return { url, directory: data, leftover, ended, crash, stop };
+  return {
+    url,
+    directory: data,
+    leftover,
+    ended,
+    crash,
+    stop,
+    untilUnused: (patienceMs) => untilUnused(url, patienceMs),
+  };
 }

@@ -14,14 +14,21 @@ export interface KeeperReady {
 let cluster: Cluster | undefined;
 let stopping: Promise<void> | undefined;
 
-function stop(): void {
+function stop(prepare?: () => Promise<void>): void {
   stopping ??= (async () => {
+    await prepare?.();
     await cluster?.stop();
     process.exit(0);
   })();
 }
 
-process.on('SIGTERM', stop).on('SIGINT', stop).once('disconnect', stop);
+/** Without the launcher nobody keeps an order: the services write what they have before they end, so they go first. */
+function afterTheServices(): Promise<void> {
+  return cluster?.untilUnused(30_000).catch(() => undefined) ?? Promise.resolve();
+}
+
+process.on('SIGTERM', () => stop()).on('SIGINT', () => stop());
+process.once('disconnect', () => stop(afterTheServices));
 
 try {
   cluster = await startCluster({
