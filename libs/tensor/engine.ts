@@ -18,6 +18,8 @@ export interface Engine {
   device(data: TensorData): Device;
   dispose(data: TensorData): void;
   isDisposed(data: TensorData): boolean;
+  /** From now on only the garbage collector knows when this tensor is of no more use: tells it of the memory. */
+  leaveToCollector(data: TensorData): void;
   item(data: TensorData): number;
   requiresGrad(data: TensorData): boolean;
   setRequiresGrad(data: TensorData, on: boolean): void;

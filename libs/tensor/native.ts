@@ -15,6 +15,7 @@ export interface TensorHandle {
   requiresGrad(): boolean;
   setRequiresGrad(on: boolean): TensorHandle;
   isContiguous(channelsLast: boolean): boolean;
+  reportToCollector(): void;
 }
 
 export interface GeneratorHandle {
@@ -85,10 +86,11 @@ export function native(): Native {
         reason: 'ENGINE_NOT_BUILT',
       },
     );
-  // Threads that wait for each other spin for milliseconds by default. With anything else on the machine (a decoding
-  // thread, a second run) they spin away the cores that the others wait for: measured 10 times slower. The library
-  // reads this when it is loaded.
+  // Threads that wait for each other spin for milliseconds by default, OpenMP's and OpenBLAS's alike. With anything else
+  // on the machine (a decoding thread, a second run, or each other) they spin away the cores that the others wait for:
+  // measured 10 times slower. Both libraries read these when they are loaded.
   process.env['GOMP_SPINCOUNT'] ??= '1000';
+  process.env['OPENBLAS_THREAD_TIMEOUT'] ??= '10';
   try {
     loaded = createRequire(import.meta.url)(path) as Native;
   } catch (cause) {

@@ -11,7 +11,9 @@ const scopes: TensorBase[][] = [];
 
 /** Puts a new tensor under the care of the innermost scope. Called by the engines for every tensor they make. */
 export function track(tensor: TensorBase): void {
-  scopes.at(-1)?.push(tensor);
+  const scope = scopes.at(-1);
+  if (scope) scope.push(tensor);
+  else tensor.engine.leaveToCollector(tensor.data);
 }
 
 function collect(value: unknown, found: Set<TensorBase>): void {
@@ -45,8 +47,9 @@ export function tidy<T>(body: () => T): T {
   collect(result, kept);
   const outer = scopes.at(-1);
   for (const tensor of scope) {
-    if (kept.has(tensor)) outer?.push(tensor);
-    else if (!tensor.isKept) tensor.dispose();
+    if (!kept.has(tensor) && !tensor.isKept) tensor.dispose();
+    else if (outer) outer.push(tensor);
+    else if (!tensor.isDisposed) tensor.engine.leaveToCollector(tensor.data);
   }
   return result;
 }

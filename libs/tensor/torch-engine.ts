@@ -73,6 +73,10 @@ class TorchEngine implements Engine {
     return (data as TensorHandle).isFreed();
   }
 
+  leaveToCollector(data: TensorData): void {
+    (data as TensorHandle).reportToCollector();
+  }
+
   item(data: TensorData): number {
     return TensorError.guard('item', () => (data as TensorHandle).item());
   }

@@ -53,7 +53,8 @@ void TensorHandle::Init(Napi::Env env, Napi::Object exports) {
                                InstanceMethod("requiresGrad", &TensorHandle::RequiresGrad),
                                InstanceMethod("setRequiresGrad", &TensorHandle::SetRequiresGrad),
                                InstanceMethod("isFreed", &TensorHandle::IsFreed),
-                               InstanceMethod("isContiguous", &TensorHandle::IsContiguous)});
+                               InstanceMethod("isContiguous", &TensorHandle::IsContiguous),
+                               InstanceMethod("reportToCollector", &TensorHandle::ReportToCollector)});
   constructor = Napi::Persistent(function);
   constructor.SuppressDestruct();
   exports.Set("TensorHandle", function);
@@ -71,24 +72,26 @@ TensorHandle::~TensorHandle() {
 Napi::Object TensorHandle::Wrap(Napi::Env env, at::Tensor tensor) {
   auto object = constructor.New({});
   auto* handle = Unwrap(object);
-  // A view shares its storage with a tensor that has reported the bytes already.
+  // A view shares its storage with a tensor that has counted the bytes already.
   if (tensor.defined() && tensor.has_storage() && tensor.storage().use_count() == 1)
-    handle->reported_bytes_ = static_cast<int64_t>(tensor.storage().nbytes());
+    handle->bytes_ = static_cast<int64_t>(tensor.storage().nbytes());
+  live_bytes += handle->bytes_;
   handle->tensor_ = std::move(tensor);
-  if (handle->reported_bytes_ > 0) {
-    live_bytes += handle->reported_bytes_;
-    Napi::MemoryManagement::AdjustExternalMemory(env, handle->reported_bytes_);
-  }
   return object;
 }
 
+void TensorHandle::ReportToCollector(const Napi::CallbackInfo& info) {
+  if (reported_ || !tensor_.defined()) return;
+  reported_ = true;
+  if (bytes_ > 0) Napi::MemoryManagement::AdjustExternalMemory(info.Env(), bytes_);
+}
+
 void TensorHandle::Release() {
-  if (reported_bytes_ >= 0) {
-    live_count--;
-    live_bytes -= reported_bytes_;
-    if (reported_bytes_ > 0) Napi::MemoryManagement::AdjustExternalMemory(Env(), -reported_bytes_);
-    reported_bytes_ = -1;
-  }
+  if (released_) return;
+  released_ = true;
+  live_count--;
+  live_bytes -= bytes_;
+  if (reported_ && bytes_ > 0) Napi::MemoryManagement::AdjustExternalMemory(Env(), -bytes_);
   tensor_.reset();
 }
 

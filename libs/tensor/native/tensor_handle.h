@@ -5,7 +5,8 @@
 namespace resim {
 
 /// A tensor as JavaScript holds it. The memory goes when JavaScript disposes of it, or with the garbage collector
-/// at the latest; V8 is told of the bytes so that it collects in time.
+/// at the latest. V8 is told of the bytes of those that no scope will free, so that it collects in time; telling it of
+/// the others would make it collect many times a step, on the cores that compute.
 class TensorHandle : public Napi::ObjectWrap<TensorHandle> {
  public:
   static void Init(Napi::Env env, Napi::Object exports);
@@ -29,14 +30,17 @@ class TensorHandle : public Napi::ObjectWrap<TensorHandle> {
   Napi::Value SetRequiresGrad(const Napi::CallbackInfo& info);
   Napi::Value IsFreed(const Napi::CallbackInfo& info);
   Napi::Value IsContiguous(const Napi::CallbackInfo& info);
+  void ReportToCollector(const Napi::CallbackInfo& info);
   const at::Tensor& Checked(Napi::Env env) const;
   void Release();
 
   at::Tensor tensor_;
-  int64_t reported_bytes_ = 0;
+  int64_t bytes_ = 0;
+  bool reported_ = false;
+  bool released_ = false;
 };
 
-/// Tensors that JavaScript holds now and the bytes they were reported with.
+/// Tensors that JavaScript holds now and their bytes; a view adds none.
 struct LiveTensors {
   int64_t count;
   int64_t bytes;
