@@ -1,16 +1,29 @@
 import { availableParallelism } from 'node:os';
-import { learningRate } from '#libs/nn';
+import { ResimError } from '#libs/core';
+import { learningRate, RESNETS } from '#libs/nn';
 import { openBatches, type OpenBatchesOptions } from '#libs/pairing';
-import { setThreads } from '#libs/tensor';
+import { engineBuild, setThreads } from '#libs/tensor';
 import { newestCheckpoint, pruneCheckpoints, restoreCheckpoint, writeCheckpoint } from './checkpoint.js';
 import { useBf16 } from './precision.js';
 import { objectiveSpec, type ResolvedRecipe } from './recipe.js';
 import type { CheckpointInfo, PretrainOptions, PretrainResult } from './run.js';
-import { RESNETS } from '#libs/nn';
 import { Trainer } from './trainer.js';
 
-/** The trainer that a recipe asks for, on the CPU. */
+/** Where a recipe is to be computed. @throws ResimError FAILED_PRECONDITION for a GPU that the engine does not see */
+function chooseDevice(device: 'auto' | 'cpu' | 'cuda'): string {
+  const { cuda } = engineBuild();
+  if (device === 'cuda' && !cuda)
+    throw new ResimError(
+      'FAILED_PRECONDITION',
+      'train.device is cuda, but the engine sees no GPU: RESIM_LIBTORCH must name a CUDA build of libtorch, and the driver must fit it',
+      { reason: 'NO_GPU' },
+    );
+  return device === 'auto' ? (cuda ? 'cuda' : 'cpu') : device;
+}
+
+/** The trainer that a recipe asks for, with its first weights. */
 export function createTrainer(recipe: ResolvedRecipe): Trainer {
+  const device = chooseDevice(recipe.train.device);
   const spec = objectiveSpec(recipe.objective.method);
   return new Trainer({
     objective: spec.create(recipe.objective as never, RESNETS[recipe.backbone]),
@@ -18,7 +31,8 @@ export function createTrainer(recipe: ResolvedRecipe): Trainer {
     batchSize: recipe.train.batchSize,
     shards: recipe.train.shards,
     optim: recipe.optim,
-    bf16: useBf16(recipe.train.precision, 'cpu'),
+    bf16: useBf16(recipe.train.precision, device),
+    device,
   });
 }
 

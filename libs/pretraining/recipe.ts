@@ -27,6 +27,8 @@ const recipeSchema = z.strictObject({
       batchSize: z.int().positive().default(256),
       /** Devices to emulate: batch statistics, key shuffling and local negatives as on that many. @default 1 */
       shards: z.int().positive().default(1),
+      /** `auto`: the GPU where the engine sees one, else the CPU. @default 'auto' */
+      device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
       /** `auto`: bf16 where the hardware computes it, else fp32. @default 'auto' */
       precision: z.enum(['auto', 'bf16', 'fp32']).default('auto'),
       /** Steps between checkpoints; null for one after every epoch. @default null */
