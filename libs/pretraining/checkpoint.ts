@@ -179,7 +179,7 @@ export async function newestCheckpoint(
   directory: string,
   warn: (message: string) => unknown,
 ): Promise<FoundCheckpoint | null> {
-  let last: unknown;
+  let last: ResimError | undefined;
   for (const path of await listCheckpoints(directory)) {
     try {
       return await verifyCheckpoint(path);
