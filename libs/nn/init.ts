@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { empty, Generator, noGrad, ones, zeros, type DType, type Tensor } from '#libs/tensor';
+import { empty, Generator, noGrad, ones, tidy, zeros, type DType, type Tensor } from '#libs/tensor';
 
 export interface InitOptions {
   seed: number;
@@ -42,12 +42,14 @@ export class Init {
     shape: readonly number[],
     fill: (values: Tensor, generator: Generator) => void,
   ): Tensor {
-    return noGrad(() => {
-      const digest = createHash('sha256').update(`${this.seed}/${this.prefix}${name}`).digest();
-      const values = empty(shape);
-      fill(values, new Generator(digest.readBigUInt64LE()));
-      return this.place(values);
-    });
+    return tidy(() =>
+      noGrad(() => {
+        const digest = createHash('sha256').update(`${this.seed}/${this.prefix}${name}`).digest();
+        const values = empty(shape);
+        fill(values, new Generator(digest.readBigUInt64LE()));
+        return this.place(values);
+      }),
+    );
   }
 
   /** N(0, std^2) */

@@ -1,4 +1,4 @@
-import { arange, keep, noGrad, tensor, type Tensor } from '#libs/tensor';
+import { arange, keep, noGrad, tensor, tidy, type Tensor } from '#libs/tensor';
 import { l2Normalize, type Init } from '#libs/nn';
 
 /**
@@ -14,7 +14,7 @@ export class Queue {
   filled = 0;
 
   constructor(init: Init, name: string, length: number, dimensions: number) {
-    this.entries = keep(noGrad(() => l2Normalize(init.normal(name, [length, dimensions], 1), 1)));
+    this.entries = keep(tidy(() => noGrad(() => l2Normalize(init.normal(name, [length, dimensions], 1), 1))));
   }
 
   get length(): number {

@@ -3,7 +3,7 @@ import type { TensorBase } from './tensor-base.js';
 import type { Tensor } from './generated/tensor.js';
 
 /** What stands behind a tensor; only its own engine knows what it is. */
-export type TensorData = object;
+export type TensorData = object | number;
 
 /**
  * Something that can carry out operators. Model code is written once against `Tensor`; whether an operator is
@@ -19,7 +19,7 @@ export interface Engine {
   dispose(data: TensorData): void;
   isDisposed(data: TensorData): boolean;
   /** From now on only the garbage collector knows when this tensor is of no more use: tells it of the memory. */
-  leaveToCollector(data: TensorData): void;
+  leaveToCollector(tensor: TensorBase): void;
   item(data: TensorData): number;
   requiresGrad(data: TensorData): boolean;
   setRequiresGrad(data: TensorData, on: boolean): void;

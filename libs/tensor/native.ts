@@ -2,21 +2,8 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { ResimError, projectPath } from '#libs/core';
 
-/** A tensor of libtorch as the addon hands it out. Only `torch-engine.ts` and its neighbours may touch one. */
-export interface TensorHandle {
-  free(): void;
-  isFreed(): boolean;
-  shape(): number[];
-  strides(): number[];
-  dtype(): string;
-  device(): string;
-  numel(): number;
-  item(): number;
-  requiresGrad(): boolean;
-  setRequiresGrad(on: boolean): TensorHandle;
-  isContiguous(channelsLast: boolean): boolean;
-  reportToCollector(): void;
-}
+/** A tensor of libtorch: a number that names its place in the addon. Only the engine may make use of one. */
+export type TensorHandle = number & { readonly brand: 'tensor' };
 
 export interface GeneratorHandle {
   state(): TensorHandle;
@@ -30,7 +17,17 @@ export interface OperatorSchema {
 
 /** The addon, function by function in the order of its C++ files. */
 export interface Native {
-  TensorHandle: new () => TensorHandle;
+  free(tensor: TensorHandle): void;
+  isFreed(tensor: TensorHandle): boolean;
+  shape(tensor: TensorHandle): number[];
+  dtype(tensor: TensorHandle): string;
+  device(tensor: TensorHandle): string;
+  ownBytes(tensor: TensorHandle): number;
+  item(tensor: TensorHandle): number;
+  requiresGrad(tensor: TensorHandle): boolean;
+  setRequiresGrad(tensor: TensorHandle, on: boolean): void;
+  isContiguous(tensor: TensorHandle, channelsLast: boolean): boolean;
+  adjustExternalMemory(bytes: number): void;
   GeneratorHandle: new (seed: bigint, device: string) => GeneratorHandle;
   operator(name: string): number;
   schema(name: string): OperatorSchema;

@@ -3,9 +3,6 @@ import type { TensorBase } from './tensor-base.js';
 /**
  * Tensors hold memory that the garbage collector does not see well, so they are freed by scope: `tidy` disposes of
  * every tensor made inside it but the ones it returns. Scopes nest; what an inner one returns belongs to the outer.
- *
- * A training loop must let the event loop turn between its steps (`await` something): Node frees the empty shells of
- * disposed tensors only there, and shells that pile up between large blocks keep the allocator from reusing them.
  */
 const scopes: TensorBase[][] = [];
 
@@ -13,7 +10,7 @@ const scopes: TensorBase[][] = [];
 export function track(tensor: TensorBase): void {
   const scope = scopes.at(-1);
   if (scope) scope.push(tensor);
-  else tensor.engine.leaveToCollector(tensor.data);
+  else tensor.engine.leaveToCollector(tensor);
 }
 
 function collect(value: unknown, found: Set<TensorBase>): void {
@@ -49,7 +46,7 @@ export function tidy<T>(body: () => T): T {
   for (const tensor of scope) {
     if (!kept.has(tensor) && !tensor.isKept) tensor.dispose();
     else if (outer) outer.push(tensor);
-    else if (!tensor.isDisposed) tensor.engine.leaveToCollector(tensor.data);
+    else if (!tensor.isDisposed) tensor.engine.leaveToCollector(tensor);
   }
   return result;
 }

@@ -27,6 +27,10 @@ class TorchEngine implements Engine {
   readonly name = 'torch';
   private readonly operators = new Map<string, number>();
   private readonly addon: Native = native();
+  /** Tensors that are left to the collector, with the bytes that it was told of. */
+  private readonly left = new Map<TensorHandle, number>();
+  /** Frees them when JavaScript has lost them. */
+  private readonly collected = new FinalizationRegistry<TensorHandle>((handle) => this.release(handle));
 
   wrap(data: TensorHandle): Tensor {
     const tensor = new Tensor(this, data);
@@ -48,49 +52,64 @@ class TorchEngine implements Engine {
   }
 
   private lift(result: unknown): unknown {
+    if (typeof result === 'number') return this.wrap(result as TensorHandle);
     if (Array.isArray(result)) return result.map((item) => this.lift(item));
-    if (result !== null && typeof result === 'object') return this.wrap(result as TensorHandle);
-    return result;
+    // What is neither a tensor nor a list of them comes wrapped, because handles are numbers.
+    return result === null || result === undefined ? result : (result as { value: unknown }).value;
   }
 
   shape(data: TensorData): number[] {
-    return (data as TensorHandle).shape();
+    return this.addon.shape(data as TensorHandle);
   }
 
   dtype(data: TensorData): DType {
-    return (data as TensorHandle).dtype() as DType;
+    return this.addon.dtype(data as TensorHandle) as DType;
   }
 
   device(data: TensorData): string {
-    return (data as TensorHandle).device();
+    return this.addon.device(data as TensorHandle);
   }
 
   dispose(data: TensorData): void {
-    (data as TensorHandle).free();
+    this.release(data as TensorHandle);
   }
 
   isDisposed(data: TensorData): boolean {
-    return (data as TensorHandle).isFreed();
+    return this.addon.isFreed(data as TensorHandle);
   }
 
-  leaveToCollector(data: TensorData): void {
-    (data as TensorHandle).reportToCollector();
+  leaveToCollector(tensor: TensorBase): void {
+    const data = handle(tensor);
+    if (this.left.has(data)) return;
+    const bytes = this.addon.ownBytes(data);
+    this.left.set(data, bytes);
+    this.addon.adjustExternalMemory(bytes);
+    this.collected.register(tensor, data);
+  }
+
+  private release(data: TensorHandle): void {
+    const bytes = this.left.get(data);
+    if (bytes !== undefined) {
+      this.left.delete(data);
+      this.addon.adjustExternalMemory(-bytes);
+    }
+    this.addon.free(data);
   }
 
   item(data: TensorData): number {
-    return TensorError.guard('item', () => (data as TensorHandle).item());
+    return TensorError.guard('item', () => this.addon.item(data as TensorHandle));
   }
 
   requiresGrad(data: TensorData): boolean {
-    return (data as TensorHandle).requiresGrad();
+    return this.addon.requiresGrad(data as TensorHandle);
   }
 
   setRequiresGrad(data: TensorData, on: boolean): void {
-    TensorError.guard('setRequiresGrad', () => (data as TensorHandle).setRequiresGrad(on));
+    TensorError.guard('setRequiresGrad', () => this.addon.setRequiresGrad(data as TensorHandle, on));
   }
 
   isContiguous(data: TensorData, channelsLast: boolean): boolean {
-    return (data as TensorHandle).isContiguous(channelsLast);
+    return this.addon.isContiguous(data as TensorHandle, channelsLast);
   }
 
   bytes(data: TensorData, share: boolean): ArrayBuffer {
@@ -114,7 +133,7 @@ class TorchEngine implements Engine {
           ...options,
           gradOutput: options.gradOutput && handle(options.gradOutput),
         })
-        .map((gradient) => gradient && this.wrap(gradient)),
+        .map((gradient) => (gradient === null ? null : this.wrap(gradient))),
     );
   }
 

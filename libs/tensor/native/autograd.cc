@@ -25,7 +25,7 @@ Napi::Value Grad(const Napi::CallbackInfo& info) {
     auto array = Napi::Array::New(env, gradients.size());
     for (size_t i = 0; i < gradients.size(); i++)
       array[static_cast<uint32_t>(i)] =
-          gradients[i].defined() ? Napi::Value(TensorHandle::Wrap(env, gradients[i])) : env.Null();
+          gradients[i].defined() ? TensorHandle::Wrap(env, gradients[i]) : env.Null();
     return array;
   });
 }

@@ -4,40 +4,17 @@
 
 namespace resim {
 
-/// A tensor as JavaScript holds it. The memory goes when JavaScript disposes of it, or with the garbage collector
-/// at the latest. V8 is told of the bytes of those that no scope will free, so that it collects in time; telling it of
-/// the others would make it collect many times a step, on the cores that compute.
-class TensorHandle : public Napi::ObjectWrap<TensorHandle> {
+/// Tensors as JavaScript holds them: numbers that name a place in a table of this thread. A number costs nothing to
+/// make and leaves nothing behind when it is freed; an object a tensor would leave a shell in the heap until the next
+/// collection, and thousands of shells a step between the blocks of activations keep the allocator from reusing these.
+/// A number also holds how often its place was used, so one that outlives its tensor is told from the next tensor's.
+class TensorHandle {
  public:
   static void Init(Napi::Env env, Napi::Object exports);
-  static Napi::Object Wrap(Napi::Env env, at::Tensor tensor);
-  /// The tensor behind `value`; throws a TypeError for anything else and for a tensor that was disposed of.
+  static Napi::Value Wrap(Napi::Env env, at::Tensor tensor);
+  /// The tensor that `value` names; throws a TypeError for anything else and for a tensor that was disposed of.
   static const at::Tensor& Get(const Napi::Value& value);
   static std::vector<at::Tensor> GetList(const Napi::Value& value);
-
-  explicit TensorHandle(const Napi::CallbackInfo& info);
-  ~TensorHandle() override;
-
- private:
-  void Free(const Napi::CallbackInfo& info);
-  Napi::Value Shape(const Napi::CallbackInfo& info);
-  Napi::Value Strides(const Napi::CallbackInfo& info);
-  Napi::Value DType(const Napi::CallbackInfo& info);
-  Napi::Value Device(const Napi::CallbackInfo& info);
-  Napi::Value Numel(const Napi::CallbackInfo& info);
-  Napi::Value Item(const Napi::CallbackInfo& info);
-  Napi::Value RequiresGrad(const Napi::CallbackInfo& info);
-  Napi::Value SetRequiresGrad(const Napi::CallbackInfo& info);
-  Napi::Value IsFreed(const Napi::CallbackInfo& info);
-  Napi::Value IsContiguous(const Napi::CallbackInfo& info);
-  void ReportToCollector(const Napi::CallbackInfo& info);
-  const at::Tensor& Checked(Napi::Env env) const;
-  void Release();
-
-  at::Tensor tensor_;
-  int64_t bytes_ = 0;
-  bool reported_ = false;
-  bool released_ = false;
 };
 
 /// Tensors that JavaScript holds now and their bytes; a view adds none.

@@ -104,10 +104,6 @@ Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value) {
     if (!tensor.defined()) return env.Null();
     return TensorHandle::Wrap(env, std::move(tensor));
   }
-  if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
-  if (value.isInt()) return Napi::Number::New(env, static_cast<double>(value.toInt()));
-  if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
-  if (value.isString()) return Napi::String::New(env, value.toStringRef());
   if (value.isList()) {
     auto list = value.toList();
     auto array = Napi::Array::New(env, list.size());
@@ -115,7 +111,18 @@ Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value) {
       array[static_cast<uint32_t>(i)] = from_ivalue(env, static_cast<c10::IValue>(list.get(i)));
     return array;
   }
-  throw Napi::TypeError::New(env, "an operator returned a value of a kind that has no JavaScript form");
+  auto plain = Napi::Object::New(env);
+  if (value.isBool())
+    plain.Set("value", value.toBool());
+  else if (value.isInt())
+    plain.Set("value", static_cast<double>(value.toInt()));
+  else if (value.isDouble())
+    plain.Set("value", value.toDouble());
+  else if (value.isString())
+    plain.Set("value", value.toStringRef());
+  else
+    throw Napi::TypeError::New(env, "an operator returned a value of a kind that has no JavaScript form");
+  return plain;
 }
 
 }  // namespace resim
