@@ -94,7 +94,7 @@ describe('recipes', () => {
       'a queue that the batch does not divide',
       () => demo('objective.queue=1000'),
       'objective.queue',
-      /multiple of train.batchSize \(=32\)/,
+      /multiple of train.batchSize \(=16\)/,
     ],
     [
       'a batch that the shards do not divide',
@@ -102,7 +102,7 @@ describe('recipes', () => {
       'train.batchSize',
       /multiple of train.shards \(=3\)/,
     ],
-    ['shards of one image', () => demo('train.shards=32'), 'train.batchSize', /at least 2 a shard/],
+    ['shards of one image', () => demo('train.shards=16'), 'train.batchSize', /at least 2 a shard/],
     [
       'a level that is missing',
       () => demo('pairing.levels=[{name: p4, window: 16, stride: 16}]'),
