@@ -16,11 +16,11 @@ function windows(size: number, stride: number, image: number): number[][] {
 /** The peer's batch: random views, every third window dropped, key boxes a fixed map of the query's. */
 function makeBatch(count: number, image: number): Batch {
   const random = new KeyedRandom(0, { purpose: RandomPurpose.view });
-  const view = (name: string) => ({
-    name,
-    size: image,
-    pixels: Uint8Array.from({ length: count * image * image * 3 }, () => random.bits() & 255),
-  });
+  const view = (name: string) => {
+    const pixels = new Uint8Array(count * image * image * 3);
+    for (let place = 0; place < pixels.length; place++) pixels[place] = random.bits() & 255;
+    return { name, size: image, pixels };
+  };
   const level = (name: string, size: number, stride: number): RegionBatch => {
     const boxes = windows(size, stride, image);
     const query = Float32Array.from(Array.from({ length: count }, () => boxes.flat()).flat());

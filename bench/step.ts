@@ -137,7 +137,7 @@ export const stepBench: Bench = {
       throw new ResimError('INVALID_ARGUMENT', '--rounds must be a whole number from 1');
     const peer = findPeer(values.peer);
     if (!peer) console.error('no Python with torch and torchvision, or no peer script: own figures only');
-    const batches = [];
+    const batches: Awaited<ReturnType<typeof compare>>[] = [];
     for (const batch of values.batch.split(','))
       batches.push(await compare(batch, peer, { ...values, rounds }));
     const worst = (key: 'ratioTuned' | 'ratioPublished' | 'ratioMemoryTuned') =>

@@ -32,6 +32,7 @@ const checks = [
   ],
   ['contracts lint', [modules('@bufbuild/buf/bin/buf'), 'lint']],
   ['contracts current', ['scripts/gen.mjs', '--check']],
+  ['operators current', ['dist/libs/tensor/generate.js', '--check']],
 ];
 
 async function runChecks() {
