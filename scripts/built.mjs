@@ -10,7 +10,9 @@ import { node, root } from './setup/run.mjs';
 const [entry, ...args] = process.argv.slice(2);
 const program = join(root, entry);
 if (!existsSync(program)) {
-  const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'setup.mjs')], { stdio: ['ignore', 2, 2] });
+  const { status } = spawnSync(process.execPath, [join(root, 'scripts', 'setup.mjs')], {
+    stdio: ['ignore', 2, 2],
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 const child = spawn(node, [program, ...args], { stdio: 'inherit' });
