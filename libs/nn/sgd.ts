@@ -20,9 +20,23 @@ export class Sgd {
     );
   }
 
-  /** One step; gradients in the order of the parameters. */
-  step(gradients: readonly Tensor[], lr: number): void {
-    sgdStep([...this.parameters.values()], gradients, [...this.velocities.values()], { ...this.options, lr });
+  /**
+   * One step; gradients in the order of the parameters.
+   * @param moves whether a parameter takes part; one that does not keeps its value and its velocity @default all do
+   */
+  step(gradients: readonly Tensor[], lr: number, moves: (name: string) => boolean = () => true): void {
+    const taking = [...this.parameters].map(([name, value], place) => ({
+      name,
+      value,
+      gradient: gradients[place]!,
+    }));
+    const moving = taking.filter(({ name }) => moves(name));
+    sgdStep(
+      moving.map(({ value }) => value),
+      moving.map(({ gradient }) => gradient),
+      moving.map(({ name }) => this.velocities.get(name)!),
+      { ...this.options, lr },
+    );
   }
 
   /** The velocities by parameter name: what a checkpoint holds. */

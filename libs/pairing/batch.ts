@@ -9,7 +9,9 @@ export interface ViewBatch {
   name: string;
   /** Side of the square view in pixels. */
   size: number;
-  /** RGB pixels, shape `[N, size, size, 3]`. */
+  /** Pictures that each sample has under this name: 9 for the patches of a jigsaw. @default 1 */
+  perSample?: number;
+  /** RGB pixels, shape `[N * perSample, size, size, 3]`, the pictures of a sample one after the other. */
   pixels: Uint8Array;
 }
 
@@ -35,6 +37,8 @@ export interface Batch {
   count: number;
   /** Which sample of the data set stands in each row, shape `[N]`. */
   samples: Int32Array;
+  /** Class of each sample, shape `[N]`, for methods that learn from classes. */
+  labels?: Int32Array;
   views: ViewBatch[];
   regions: RegionBatch[];
 }

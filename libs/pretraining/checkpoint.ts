@@ -28,7 +28,8 @@ const manifestSchema = z.object({
   /** Images of the data set: batches are the same only over the same images. */
   images: z.int().nonnegative(),
   recipe: z.looseObject({ name: z.string() }),
-  memory: z.record(z.string(), z.object({ pointer: z.int(), filled: z.int() })),
+  /** Where each memory stands. */
+  memory: z.record(z.string(), z.record(z.string(), z.number())),
   files: z.record(z.string(), fileEntry),
 });
 type Manifest = z.output<typeof manifestSchema>;
@@ -95,7 +96,7 @@ export async function writeCheckpoint(
     images: progress.images,
     recipe: progress.recipe,
     memory: Object.fromEntries(
-      Object.entries(trainer.memory).map(([name, { pointer, filled }]) => [name, { pointer, filled }]),
+      Object.entries(trainer.memory).map(([name, store]) => [name, store.position()]),
     ),
     files: { [MODEL]: model, [STATE]: state },
   };
@@ -216,7 +217,7 @@ export function restoreCheckpoint(trainer: Trainer, { info, memory }: FoundCheck
     for (const [name, velocity] of trainer.optimizer.state()) copy(velocity, `velocity/${name}`);
     for (const [name, store] of Object.entries(trainer.memory)) {
       copy(store.entries, `memory/${name}`);
-      Object.assign(store, memory[name]);
+      store.restore(memory[name] ?? {});
     }
   });
 }

@@ -1,6 +1,7 @@
 /** Pre-training: the trainer, the methods, recipes, checkpoints, and the run that ties them together. */
 export * from './checkpoint.js';
 export * from './info-nce.js';
+export * from './memory.js';
 export * from './objective.js';
 export * from './objectives/index.js';
 export * from './precision.js';

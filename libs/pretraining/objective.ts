@@ -1,6 +1,6 @@
 import type { Init, Module } from '#libs/nn';
 import type { Tensor } from '#libs/tensor';
-import type { Queue } from './queue.js';
+import type { Memory } from './memory.js';
 
 /** Named outputs of a network for a stack of images, the batch first: `{ embedding: [N, D], p4: [N, C, H, W] }`. */
 export type Features = Record<string, Tensor>;
@@ -36,9 +36,19 @@ export interface ShardContext<Prepared> {
   /** What `prepare` made of the whole batch. */
   prepared: Prepared;
   regions: Record<string, ShardRegions>;
-  memory: Record<string, Queue>;
+  memory: Record<string, Memory>;
   /** Which sample of the data set stands in each row. */
   samples: Int32Array;
+  /** Class of each row; null where the data set has none. */
+  labels: Int32Array | null;
+}
+
+/** Where in the run a step stands. */
+export interface StepPlace {
+  /** Steps completed before it. */
+  step: number;
+  stepsPerEpoch: number;
+  epochs: number;
 }
 
 export interface ObjectiveLoss {
@@ -57,12 +67,19 @@ export interface ObjectiveLoss {
 export interface Objective<Prepared = unknown> {
   /** Views that the student encodes, with gradients, one shard after the other. */
   readonly studentViews: readonly string[];
-  /** The momentum encoder, when there is one: what it encodes, and how slowly it follows. */
-  readonly teacher: { views: readonly string[]; momentum: number } | null;
+  /**
+   * The momentum encoder, when there is one: what it encodes, and how slowly it follows (1 for not at all); a function
+   * where that changes during the run.
+   */
+  readonly teacher: { views: readonly string[]; momentum: number | ((at: StepPlace) => number) } | null;
   /** Makes the student; a teacher is made the same way and starts with the student's values. */
   network(init: Init): Network;
-  memory(init: Init): Record<string, Queue>;
+  memory(init: Init): Record<string, Memory>;
   /** Once a step, with the teacher's outputs for the whole batch `[N, ...]`: what all shards share. */
   prepare(teacher: Record<string, Features>): Prepared;
   loss(context: ShardContext<Prepared>): ObjectiveLoss;
+  /** Before anything else of a step: to bring weights back to what they must be, such as unit prototypes. */
+  beforeStep?(student: Network, at: StepPlace): void;
+  /** Whether a parameter moves in this step; all do where this is left out. */
+  moves?(parameter: string, at: StepPlace): boolean;
 }

@@ -110,14 +110,14 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         stepsPerEpoch,
         epochs,
       });
-      const { metrics } = trainer.step(batch, { lr });
+      const { metrics } = trainer.step(batch, { lr, place: { step, stepsPerEpoch, epochs } });
       source.release?.(batch);
       pace.count(batch.count);
       const done = step + 1;
       const last = done === steps || signal?.aborted === true;
       if (done % logEvery === 0 || last) {
-        const queue = trainer.memory['queue'];
-        const queueFill = queue && { queueFill: queue.filled / queue.length };
+        const fill = trainer.memory['queue']?.fill();
+        const queueFill = typeof fill === 'number' && { queueFill: fill };
         await events.metrics(done, { ...metrics, lr, ...queueFill, ...pace.report() });
       }
       if (last || done % (checkpointEvery ?? stepsPerEpoch) === 0) {

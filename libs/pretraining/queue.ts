@@ -1,11 +1,12 @@
 import { arange, keep, noGrad, tensor, tidy, type Tensor } from '#libs/tensor';
 import { l2Normalize, type Init } from '#libs/nn';
+import type { Memory } from './memory.js';
 
 /**
  * First-in, first-out memory of L2-normalised keys: MoCo's dictionary (arXiv 1911.05722, section 3.2). Starts with
  * random unit vectors; the oldest entries are overwritten.
  */
-export class Queue {
+export class Queue implements Memory {
   /** `[K, D]`, one key a row. */
   readonly entries: Tensor;
   /** Row that is overwritten next. */
@@ -34,6 +35,19 @@ export class Queue {
     });
     this.pointer = (this.pointer + count) % this.length;
     this.filled = Math.min(this.filled + count, this.length);
+  }
+
+  position(): { pointer: number; filled: number } {
+    return { pointer: this.pointer, filled: this.filled };
+  }
+
+  restore(position: Readonly<Record<string, number>>): void {
+    this.pointer = position['pointer'] ?? 0;
+    this.filled = position['filled'] ?? 0;
+  }
+
+  fill(): number {
+    return this.filled / this.length;
   }
 
   dispose(): void {

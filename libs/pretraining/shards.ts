@@ -12,9 +12,16 @@ export function keyShuffle(seed: number, step: number, batchSize: number): Int32
   return new KeyedRandom(seed, { purpose: RandomPurpose.shards, sample: step }).permutation(batchSize);
 }
 
-/** Rows of a tensor in another order; the original order comes back with `inverse`. */
+/**
+ * The samples of a tensor in another order; the original order comes back with `inverse`.
+ * @param rows one or several rows for each sample, `[N * perSample, ...]`
+ */
 export function takeRows(rows: Tensor, order: Int32Array): Tensor {
-  const index = tensor(BigInt64Array.from(order, BigInt), [order.length]).toDevice(rows.device, 'int64');
+  const perSample = rows.shape[0]! / order.length;
+  const places = Array.from(order).flatMap((sample) =>
+    Array.from({ length: perSample }, (_, row) => BigInt(sample * perSample + row)),
+  );
+  const index = tensor(BigInt64Array.from(places), [places.length]).toDevice(rows.device, 'int64');
   return rows.indexSelect(0, index);
 }
 

@@ -2,8 +2,16 @@ import { ResimError, show } from '#libs/core';
 import { Init, Sgd } from '#libs/nn';
 import type { Batch } from '#libs/pairing';
 import { autocast, cat, emaUpdate, grad, noGrad, tensor, tidy, type DType, type Tensor } from '#libs/tensor';
-import type { Features, Network, Objective, ObjectiveLoss, ShardContext, ShardRegions } from './objective.js';
-import type { Queue } from './queue.js';
+import type {
+  Features,
+  Network,
+  Objective,
+  ObjectiveLoss,
+  ShardContext,
+  ShardRegions,
+  StepPlace,
+} from './objective.js';
+import type { Memory } from './memory.js';
 import { inverse, keyShuffle, takeRows } from './shards.js';
 
 /** ImageNet's statistics, of values in [0, 1]; every published trunk was trained with them. */
@@ -34,6 +42,14 @@ export interface StepObserver {
   gradients?(gradients: readonly Tensor[]): void;
 }
 
+export interface StepOptions {
+  lr: number;
+  /** How the keys are shuffled over the shards. @default a function of (seed, step) */
+  order?: Int32Array;
+  /** For objectives that change over the run. @default the batch's own step, in one endless epoch */
+  place?: StepPlace;
+}
+
 export interface StepReport {
   /** `loss`, `loss/TERM` and the objective's own metrics: means over the shards. */
   metrics: Record<string, number>;
@@ -49,7 +65,7 @@ export interface StepReport {
 export class Trainer {
   readonly student: Network;
   readonly teacher: Network | null;
-  readonly memory: Record<string, Queue>;
+  readonly memory: Record<string, Memory>;
   readonly optimizer: Sgd;
   private readonly objective: Objective<unknown>;
   private readonly options: Required<TrainerOptions>;
@@ -76,38 +92,40 @@ export class Trainer {
 
   /**
    * One step.
-   * @param at.order how the keys are shuffled over the shards @default a function of (seed, step)
    * @throws ResimError FAILED_PRECONDITION when the loss is not finite; the parameters are as before the step then
    */
-  step(batch: Batch, at: { lr: number; order?: Int32Array }, observer: StepObserver = {}): StepReport {
+  step(batch: Batch, at: StepOptions, observer: StepObserver = {}): StepReport {
     if (batch.count !== this.options.batchSize)
       throw new ResimError(
         'INTERNAL',
         `a batch of ${batch.count} came where ${this.options.batchSize} were expected`,
       );
     return tidy(() => {
+      const { objective } = this;
+      const place = at.place ?? { step: batch.step, stepsPerEpoch: Infinity, epochs: 1 };
       this.student.broadcastBuffers();
       this.teacher?.broadcastBuffers();
-      const teacher = this.encodeTeacher(batch, at.order);
+      noGrad(() => objective.beforeStep?.(this.student, place));
+      const teacher = this.encodeTeacher(batch, place, at.order);
       const { gradients, losses } = this.differentiate(batch, teacher, observer);
       observer.gradients?.(gradients);
       const metrics = this.report(losses);
-      this.optimizer.step(gradients, at.lr);
+      this.optimizer.step(gradients, at.lr, (name) => objective.moves?.(name, place) ?? true);
       for (const [name, memory] of Object.entries(this.memory)) {
         const entries = losses.map(({ writes }) => writes?.[name]).filter((rows) => rows !== undefined);
-        if (entries.length) memory.write(entries.length === 1 ? entries[0]! : cat(entries));
+        if (entries.length) memory.write(entries.length === 1 ? entries[0]! : cat(entries), batch.samples);
       }
       return { metrics };
     });
   }
 
-  /** uint8 `[N, S, S, 3]` -> normalised `[N, 3, S, S]`, channels last. */
+  /** uint8 `[N * perSample, S, S, 3]` -> normalised `[N * perSample, 3, S, S]`, channels last. */
   private images(batch: Batch, view: string): Tensor {
     const found = batch.views.find(({ name }) => name === view);
     if (!found) throw new ResimError('INTERNAL', `the batch has no view ${show(view)}`);
     const { device, dtype } = this.options;
     return tidy(() =>
-      tensor(found.pixels, [batch.count, found.size, found.size, 3], { share: true })
+      tensor(found.pixels, [batch.count * (found.perSample ?? 1), found.size, found.size, 3], { share: true })
         .permute([0, 3, 1, 2])
         .toDevice(device, 'uint8')
         .toDType(dtype)
@@ -123,13 +141,18 @@ export class Trainer {
   }
 
   /** Moves the teacher towards the student, then encodes its views of the whole batch. */
-  private encodeTeacher(batch: Batch, order?: Int32Array): Record<string, Features> {
+  private encodeTeacher(batch: Batch, place: StepPlace, order?: Int32Array): Record<string, Features> {
     const { teacher } = this;
     if (!teacher) return {};
     const { batchSize, shards, seed } = this.options;
     const rows = batchSize / shards;
     return noGrad(() => {
-      emaUpdate(teacher.parameters(), this.student.parameters(), this.objective.teacher!.momentum);
+      const { momentum } = this.objective.teacher!;
+      emaUpdate(
+        teacher.parameters(),
+        this.student.parameters(),
+        typeof momentum === 'number' ? momentum : momentum(place),
+      );
       const encoded = this.objective.teacher!.views.map((view): [string, Features] => {
         const images = this.images(batch, view);
         // On one device there is nobody to shuffle with.
@@ -138,7 +161,7 @@ export class Trainer {
         const mixed = takeRows(images, shuffle);
         const parts = Array.from({ length: shards }, (_, shard) => {
           teacher.selectShard(shard);
-          return this.encode(teacher, mixed.narrow(0, shard * rows, rows));
+          return this.encode(teacher, sampleRows(mixed, batchSize, shard * rows, rows));
         });
         const back = inverse(shuffle);
         const names = Object.keys(parts[0]!);
@@ -172,16 +195,20 @@ export class Trainer {
       const firstRow = shard * rows;
       const part = tidy(() => {
         this.student.selectShard(shard);
-        const own = (features: Features) => mapValues(features, (map) => map.narrow(0, firstRow, rows));
+        const own = (features: Features) =>
+          mapValues(features, (map) => sampleRows(map, batchSize, firstRow, rows));
         const context: ShardContext<unknown> = {
           firstRow,
           rows,
-          student: mapValues(views, (images) => this.encode(this.student, images.narrow(0, firstRow, rows))),
+          student: mapValues(views, (images) =>
+            this.encode(this.student, sampleRows(images, batchSize, firstRow, rows)),
+          ),
           teacher: mapValues(teacher, own),
           prepared,
           regions: this.regions(batch, firstRow, rows),
           memory: this.memory,
           samples: batch.samples.subarray(firstRow, firstRow + rows),
+          labels: batch.labels?.subarray(firstRow, firstRow + rows) ?? null,
         };
         observer.shard?.(context);
         const loss = this.objective.loss(context);
@@ -257,6 +284,12 @@ export class Trainer {
     this.mean.dispose();
     this.std.dispose();
   }
+}
+
+/** The rows of some samples, of a tensor with one or several rows for each of `count`. */
+function sampleRows(rows: Tensor, count: number, first: number, samples: number): Tensor {
+  const perSample = rows.shape[0]! / count;
+  return rows.narrow(0, first * perSample, samples * perSample);
 }
 
 /** A shard's results without its graph. */
