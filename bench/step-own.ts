@@ -4,7 +4,7 @@ import type { Batch, RegionBatch } from '#libs/pairing';
 import { RESNETS } from '#libs/nn';
 import { KeyedRandom, RandomPurpose } from '#libs/core';
 
-/** Measures our own step; run in a process of its own: `node dist/bench/step-own.js BATCH STEPS THREADS`. */
+/** Measures our own step; run in a process of its own: `node dist/bench/step-own.js BATCH STEPS THREADS [DEVICE]`. */
 
 function windows(size: number, stride: number, image: number): number[][] {
   const starts = Array.from({ length: Math.ceil(image / stride) }, (_, i) => i * stride).filter(
@@ -53,10 +53,12 @@ export async function measureStep({
   batch: count,
   steps,
   threads,
+  device = 'cpu',
 }: {
   batch: number;
   steps: number;
   threads: number;
+  device?: string;
 }): Promise<StepMeasurement> {
   setThreads(threads);
   const spec = OBJECTIVES.find(({ method }) => method === 'resim-fpn')!;
@@ -67,7 +69,8 @@ export async function measureStep({
     batchSize: count,
     shards: 1,
     optim: { momentum: 0.9, weightDecay: 1e-4 },
-    bf16: useBf16('auto', 'cpu'),
+    bf16: useBf16('auto', device),
+    device,
   });
   const batch = makeBatch(count, 224);
   const times: number[] = [];
@@ -85,6 +88,7 @@ export async function measureStep({
 }
 
 if (process.argv[1]?.endsWith('step-own.js')) {
-  const [batch, steps, threads] = process.argv.slice(2).map(Number);
-  console.log(JSON.stringify(await measureStep({ batch: batch!, steps: steps!, threads: threads! })));
+  const [batch, steps, threads] = process.argv.slice(2, 5).map(Number);
+  const device = process.argv[5];
+  console.log(JSON.stringify(await measureStep({ batch: batch!, steps: steps!, threads: threads!, device })));
 }
