@@ -132,7 +132,7 @@ export async function pretrain(options: PretrainOptions): Promise<PretrainResult
         await pruneCheckpoints(directory, keepCheckpoints + 1);
       }
       if (last && done < steps) return { step: done, state: 'CANCELLED', checkpoint: checkpoint! };
-      // Node frees the shells of disposed tensors, and hears its parent, only when the event loop turns.
+      // Node hears its parent only when the event loop turns.
       await new Promise(setImmediate);
     }
     checkpoint ??= await writeCheckpoint(directory, trainer, {
