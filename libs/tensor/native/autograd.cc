@@ -1,4 +1,5 @@
 #include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/csrc/autograd/variable.h>
@@ -60,8 +61,8 @@ Napi::Value Known(const Napi::CallbackInfo& info) {
 
 /// setGradMode(enabled) -> what it was before
 Napi::Value SetGradMode(const Napi::CallbackInfo& info) {
-  bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(info[0].ToBoolean());
+  bool before = c10::GradMode::is_enabled();
+  c10::GradMode::set_enabled(info[0].ToBoolean());
   return Napi::Boolean::New(info.Env(), before);
 }
 

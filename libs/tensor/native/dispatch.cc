@@ -12,7 +12,7 @@ namespace resim {
 namespace {
 
 // Operators that JavaScript has asked for, by the number it was given.
-std::vector<c10::OperatorHandle> operators;
+thread_local std::vector<c10::OperatorHandle> operators;
 
 c10::OperatorHandle find(Napi::Env env, const std::string& name) {
   auto dot = name.find('.', name.find("::"));

@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
 
 #include "modes.h"
 #include "tensor_handle.h"
@@ -59,7 +60,7 @@ void SgdStep(const Napi::CallbackInfo& info) {
   require_same_length(env, parameters.size(), velocities.size());
   const Sgd sgd{info[3].As<Napi::Number>(), info[4].As<Napi::Number>(), info[5].As<Napi::Number>()};
   guarded(env, [&] {
-    at::NoGradGuard no_grad;
+    c10::NoGradGuard no_grad;
     for (size_t i = 0; i < parameters.size(); i++) sgd_one(parameters[i], gradients[i], velocities[i], sgd);
   });
 }
@@ -87,7 +88,7 @@ void EmaUpdate(const Napi::CallbackInfo& info) {
   require_same_length(env, averages.size(), values.size());
   double momentum = info[2].As<Napi::Number>();
   guarded(env, [&] {
-    at::NoGradGuard no_grad;
+    c10::NoGradGuard no_grad;
     for (size_t i = 0; i < averages.size(); i++) ema_one(averages[i], values[i], momentum);
   });
 }
