@@ -1,4 +1,4 @@
-import { ResimError } from '#libs/core';
+import { pause, ResimError } from '#libs/core';
 import {
   END_EVENT,
   PROBLEM_EVENT,
@@ -214,17 +214,4 @@ async function* alive(
     timer.refresh();
     yield chunk;
   }
-}
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    if (signal?.aborted) done();
-    else signal?.addEventListener('abort', done);
-  });
 }

@@ -1,10 +1,10 @@
 import type { DataSource, EntityManager } from 'typeorm';
-import { type Logger, newId } from '#libs/core';
+import { type Logger, newId, pause } from '#libs/core';
 import { appendMetrics, type MetricKeys } from '#libs/experiments';
 import type { RunReport } from './rank/index.js';
 import { type Claim, leaseLost } from './queue.js';
 import { statements } from './statements.js';
-import { pause, whenDatabaseIsThere } from './waiting.js';
+import { whenDatabaseIsThere } from './waiting.js';
 
 export interface JournalOptions {
   source: DataSource;

@@ -1,8 +1,7 @@
 import pg from 'pg';
-import type { Logger } from '#libs/core';
+import { type Logger, pause } from '#libs/core';
 import type { Claim } from './queue.js';
 import { statements } from './statements.js';
-import { pause } from './waiting.js';
 
 export interface LeaseOptions {
   databaseUrl: string;

@@ -1,8 +1,7 @@
 import { EventEmitter } from 'node:events';
 import pg from 'pg';
-import type { Logger } from '#libs/core';
+import { type Logger, pause } from '#libs/core';
 import { EVENT_CHANNEL, QUEUE_CHANNEL } from './statements.js';
-import { pause } from './waiting.js';
 
 type Channel = typeof EVENT_CHANNEL | typeof QUEUE_CHANNEL;
 

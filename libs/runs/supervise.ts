@@ -1,10 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Logger } from '#libs/core';
+import { type Logger, pause } from '#libs/core';
 import { startOf } from './owner.js';
 import type { RankFailure, RankJob, RankMessage, RunReport, SupervisorMessage } from './rank/index.js';
-import { pause } from './waiting.js';
 
 /** How a rank process ended. */
 export type Outcome =

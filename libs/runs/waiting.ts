@@ -1,18 +1,5 @@
+import { pause } from '#libs/core';
 import { isDatabaseTrouble } from '#libs/rpc';
-
-/** Resolves after `milliseconds`, or when `signal` fires; never rejects. */
-export function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, milliseconds);
-    if (signal?.aborted) done();
-    else signal?.addEventListener('abort', done, { once: true });
-  });
-}
 
 /**
  * Does something with the database, however long the database is away. What is done must bear being done twice: the
