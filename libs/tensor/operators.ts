@@ -36,9 +36,7 @@ export const OPERATORS: Record<string, OperatorRow> = {
   reciprocal: { aten: 'aten::reciprocal', doc: '1 / self. `[...] -> [...]`' },
   clamp: { aten: 'aten::clamp', doc: 'self held between min and max; null for no limit. `[...] -> [...]`' },
   maximum: { aten: 'aten::maximum', doc: 'The larger of two. `[...] -> [...]`' },
-  minimum: { aten: 'aten::minimum', doc: 'The smaller of two. `[...] -> [...]`' },
   relu: { aten: 'aten::relu', doc: 'max(self, 0). `[...] -> [...]`' },
-  sigmoid: { aten: 'aten::sigmoid', doc: '1 / (1 + e^-self). `[...] -> [...]`' },
 
   // The same in place: the tensor itself changes and is returned.
   add_: { aten: 'aten::add_.Tensor', scalar: 'aten::add_.Scalar', doc: 'self += alpha * other, in place.' },
@@ -52,40 +50,24 @@ export const OPERATORS: Record<string, OperatorRow> = {
     doc: 'Takes over the values of src, converted to its own dtype and device, in place.',
   },
   zero_: { aten: 'aten::zero_', doc: 'All values 0, in place.' },
-  fill_: { aten: 'aten::fill_.Scalar', doc: 'All values the given one, in place.' },
   normal_: { aten: 'aten::normal_', doc: 'Draws every value from a normal distribution, in place.' },
   uniform_: { aten: 'aten::uniform_', doc: 'Draws every value from U[from, to), in place.' },
 
   // Comparisons give bool tensors.
-  eq: { aten: 'aten::eq.Tensor', scalar: 'aten::eq.Scalar', doc: 'self == other as bool. `[...] -> [...]`' },
   ge: { aten: 'aten::ge.Tensor', scalar: 'aten::ge.Scalar', doc: 'self >= other as bool. `[...] -> [...]`' },
   gt: { aten: 'aten::gt.Tensor', scalar: 'aten::gt.Scalar', doc: 'self > other as bool. `[...] -> [...]`' },
-  le: { aten: 'aten::le.Tensor', scalar: 'aten::le.Scalar', doc: 'self <= other as bool. `[...] -> [...]`' },
   lt: { aten: 'aten::lt.Tensor', scalar: 'aten::lt.Scalar', doc: 'self < other as bool. `[...] -> [...]`' },
   where: {
     aten: 'aten::where.self',
     kind: 'function',
     doc: 'self where the condition holds, else other. `[...] -> [...]`',
   },
-  isfinite: {
-    aten: 'aten::isfinite',
-    doc: 'Whether each value is neither NaN nor infinite, as bool. `[...] -> [...]`',
-  },
-  maskedFill: { aten: 'aten::masked_fill.Scalar', doc: 'The value where the mask holds. `[...] -> [...]`' },
 
   // Reductions; `dim` null reduces everything to a scalar.
   sum: { aten: 'aten::sum.dim_IntList', doc: 'Sum over dimensions; all of them when `dim` is null.' },
   mean: { aten: 'aten::mean.dim', doc: 'Mean over dimensions; of everything when `dim` is null.' },
   amax: { aten: 'aten::amax', doc: 'Largest value over dimensions.' },
-  argmax: { aten: 'aten::argmax', doc: 'Place of the largest value, as int64.' },
-  logsumexp: { aten: 'aten::logsumexp', doc: 'log of the sum of e^self over dimensions, without overflow.' },
-  softmax: { aten: 'aten::softmax.int', doc: 'e^self / sum of e^self along a dimension. `[...] -> [...]`' },
-  logSoftmax: { aten: 'aten::log_softmax.int', doc: 'log of softmax along a dimension. `[...] -> [...]`' },
   norm: { aten: 'aten::linalg_vector_norm', doc: 'Vector norm of order `ord` over dimensions.' },
-  topk: {
-    aten: 'aten::topk',
-    doc: 'The k largest along a dimension: values and int64 places. `[..., n] -> 2 x [..., k]`',
-  },
   sort: { aten: 'aten::sort', doc: 'Sorted values and their int64 places along a dimension.' },
 
   // Shape: no values are copied unless it says so.
@@ -97,8 +79,6 @@ export const OPERATORS: Record<string, OperatorRow> = {
   transpose: { aten: 'aten::transpose.int', doc: 'Two dimensions exchanged.' },
   flatten: { aten: 'aten::flatten.using_ints', doc: 'Dimensions start_dim to end_dim as one.' },
   unsqueeze: { aten: 'aten::unsqueeze', doc: 'A new dimension of size 1.' },
-  squeeze: { aten: 'aten::squeeze.dim', doc: 'Without a dimension of size 1.' },
-  expand: { aten: 'aten::expand', doc: 'Dimensions of size 1 repeated without copying.' },
   select: { aten: 'aten::select.int', doc: 'One entry of a dimension, without that dimension.' },
   narrow: { aten: 'aten::narrow', doc: 'A run of entries of a dimension, as a view.' },
   contiguous: {
@@ -110,12 +90,7 @@ export const OPERATORS: Record<string, OperatorRow> = {
 
   // Entries by index.
   indexSelect: { aten: 'aten::index_select', doc: 'Entries of a dimension by int64 index `[K]`; copies.' },
-  gather: { aten: 'aten::gather', doc: 'One entry of a dimension for every place of the index.' },
   indexCopy_: { aten: 'aten::index_copy_', doc: 'Writes entries of a dimension by int64 index, in place.' },
-  nonzero: {
-    aten: 'aten::nonzero',
-    doc: 'Places of all values that are not zero, as int64. `[...] -> [K, dims]`',
-  },
   cat: { aten: 'aten::cat', kind: 'function', doc: 'Tensors one after the other along a dimension; copies.' },
   stack: {
     aten: 'aten::stack',
@@ -131,13 +106,8 @@ export const OPERATORS: Record<string, OperatorRow> = {
   toDevice: { aten: 'aten::to.device', doc: 'The same values on another device, in a dtype.' },
 
   // Products.
-  matmul: {
-    aten: 'aten::matmul',
-    doc: 'Matrix product with batches. `[..., n, k] x [..., k, m] -> [..., n, m]`',
-  },
   mm: { aten: 'aten::mm', doc: '`[n, k] x [k, m] -> [n, m]`' },
   bmm: { aten: 'aten::bmm', doc: '`[B, n, k] x [B, k, m] -> [B, n, m]`' },
-  addmm: { aten: 'aten::addmm', doc: 'beta * self + alpha * mat1 mat2. `[n, k] x [k, m] -> [n, m]`' },
   addmm_: {
     aten: 'aten::addmm_',
     doc: 'self = beta * self + alpha * mat1 mat2, in place. `[n, k] x [k, m] -> [n, m]`',
@@ -200,5 +170,4 @@ export const OPERATORS: Record<string, OperatorRow> = {
     aten: 'aten::zeros_like',
     doc: 'All 0, of the shape, dtype, device and memory format of self.',
   },
-  emptyLike: { aten: 'aten::empty_like', doc: 'Like self, values undefined until written.' },
 };

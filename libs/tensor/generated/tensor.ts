@@ -82,19 +82,9 @@ export class Tensor extends TensorBase {
     return dispatch('aten::maximum', [this, other]) as Tensor;
   }
 
-  /** The smaller of two. `[...] -> [...]` */
-  minimum(other: Tensor): Tensor {
-    return dispatch('aten::minimum', [this, other]) as Tensor;
-  }
-
   /** max(self, 0). `[...] -> [...]` */
   relu(): Tensor {
     return dispatch('aten::relu', [this]) as Tensor;
-  }
-
-  /** 1 / (1 + e^-self). `[...] -> [...]` */
-  sigmoid(): Tensor {
-    return dispatch('aten::sigmoid', [this]) as Tensor;
   }
 
   /** self += alpha * other, in place. */
@@ -143,11 +133,6 @@ export class Tensor extends TensorBase {
     return dispatch('aten::zero_', [this]) as Tensor;
   }
 
-  /** All values the given one, in place. */
-  fill_(value: number): Tensor {
-    return dispatch('aten::fill_.Scalar', [this, value]) as Tensor;
-  }
-
   /** Draws every value from a normal distribution, in place. */
   normal_({ mean, std, generator }: {
     /** @default 0. */
@@ -172,11 +157,6 @@ export class Tensor extends TensorBase {
     return dispatch('aten::uniform_', [this, from, to, generator]) as Tensor;
   }
 
-  /** self == other as bool. `[...] -> [...]` */
-  eq(other: Tensor | number): Tensor {
-    return dispatch(typeof other === 'number' ? 'aten::eq.Scalar' : 'aten::eq.Tensor', [this, other]) as Tensor;
-  }
-
   /** self >= other as bool. `[...] -> [...]` */
   ge(other: Tensor | number): Tensor {
     return dispatch(typeof other === 'number' ? 'aten::ge.Scalar' : 'aten::ge.Tensor', [this, other]) as Tensor;
@@ -187,24 +167,9 @@ export class Tensor extends TensorBase {
     return dispatch(typeof other === 'number' ? 'aten::gt.Scalar' : 'aten::gt.Tensor', [this, other]) as Tensor;
   }
 
-  /** self <= other as bool. `[...] -> [...]` */
-  le(other: Tensor | number): Tensor {
-    return dispatch(typeof other === 'number' ? 'aten::le.Scalar' : 'aten::le.Tensor', [this, other]) as Tensor;
-  }
-
   /** self < other as bool. `[...] -> [...]` */
   lt(other: Tensor | number): Tensor {
     return dispatch(typeof other === 'number' ? 'aten::lt.Scalar' : 'aten::lt.Tensor', [this, other]) as Tensor;
-  }
-
-  /** Whether each value is neither NaN nor infinite, as bool. `[...] -> [...]` */
-  isfinite(): Tensor {
-    return dispatch('aten::isfinite', [this]) as Tensor;
-  }
-
-  /** The value where the mask holds. `[...] -> [...]` */
-  maskedFill(mask: Tensor, value: number): Tensor {
-    return dispatch('aten::masked_fill.Scalar', [this, mask, value]) as Tensor;
   }
 
   /** Sum over dimensions; all of them when `dim` is null. */
@@ -237,40 +202,6 @@ export class Tensor extends TensorBase {
     return dispatch('aten::amax', [this, dim, keepdim]) as Tensor;
   }
 
-  /** Place of the largest value, as int64. */
-  argmax({ dim, keepdim }: {
-    /** @default None */
-    dim?: number | null;
-    /** @default False */
-    keepdim?: boolean;
-  } = {}): Tensor {
-    return dispatch('aten::argmax', [this, dim, keepdim]) as Tensor;
-  }
-
-  /** log of the sum of e^self over dimensions, without overflow. */
-  logsumexp(dim: number | readonly number[], { keepdim }: {
-    /** @default False */
-    keepdim?: boolean;
-  } = {}): Tensor {
-    return dispatch('aten::logsumexp', [this, dim, keepdim]) as Tensor;
-  }
-
-  /** e^self / sum of e^self along a dimension. `[...] -> [...]` */
-  softmax(dim: number, { dtype }: {
-    /** @default None */
-    dtype?: DType | null;
-  } = {}): Tensor {
-    return dispatch('aten::softmax.int', [this, dim, dtype]) as Tensor;
-  }
-
-  /** log of softmax along a dimension. `[...] -> [...]` */
-  logSoftmax(dim: number, { dtype }: {
-    /** @default None */
-    dtype?: DType | null;
-  } = {}): Tensor {
-    return dispatch('aten::log_softmax.int', [this, dim, dtype]) as Tensor;
-  }
-
   /** Vector norm of order `ord` over dimensions. */
   norm({ ord, dim, keepdim, dtype }: {
     /** @default 2 */
@@ -283,18 +214,6 @@ export class Tensor extends TensorBase {
     dtype?: DType | null;
   } = {}): Tensor {
     return dispatch('aten::linalg_vector_norm', [this, ord, dim, keepdim, dtype]) as Tensor;
-  }
-
-  /** The k largest along a dimension: values and int64 places. `[..., n] -> 2 x [..., k]` */
-  topk(k: number, { dim, largest, sorted }: {
-    /** @default -1 */
-    dim?: number;
-    /** @default True */
-    largest?: boolean;
-    /** @default True */
-    sorted?: boolean;
-  } = {}): [Tensor, Tensor] {
-    return dispatch('aten::topk', [this, k, dim, largest, sorted]) as [Tensor, Tensor];
   }
 
   /** Sorted values and their int64 places along a dimension. */
@@ -337,16 +256,6 @@ export class Tensor extends TensorBase {
     return dispatch('aten::unsqueeze', [this, dim]) as Tensor;
   }
 
-  /** Without a dimension of size 1. */
-  squeeze(dim: number): Tensor {
-    return dispatch('aten::squeeze.dim', [this, dim]) as Tensor;
-  }
-
-  /** Dimensions of size 1 repeated without copying. */
-  expand(size: readonly number[]): Tensor {
-    return dispatch('aten::expand', [this, size]) as Tensor;
-  }
-
   /** One entry of a dimension, without that dimension. */
   select(dim: number, index: number): Tensor {
     return dispatch('aten::select.int', [this, dim, index]) as Tensor;
@@ -383,22 +292,9 @@ export class Tensor extends TensorBase {
     return dispatch('aten::index_select', [this, dim, index]) as Tensor;
   }
 
-  /** One entry of a dimension for every place of the index. */
-  gather(dim: number, index: Tensor, { sparseGrad }: {
-    /** @default False */
-    sparseGrad?: boolean;
-  } = {}): Tensor {
-    return dispatch('aten::gather', [this, dim, index, sparseGrad]) as Tensor;
-  }
-
   /** Writes entries of a dimension by int64 index, in place. */
   indexCopy_(dim: number, index: Tensor, source: Tensor): Tensor {
     return dispatch('aten::index_copy_', [this, dim, index, source]) as Tensor;
-  }
-
-  /** Places of all values that are not zero, as int64. `[...] -> [K, dims]` */
-  nonzero(): Tensor {
-    return dispatch('aten::nonzero', [this]) as Tensor;
   }
 
   /** The same values in another dtype; the same tensor when it has that already. */
@@ -421,11 +317,6 @@ export class Tensor extends TensorBase {
     return dispatch('aten::to.device', [this, device, dtype, undefined, copy, memoryFormat]) as Tensor;
   }
 
-  /** Matrix product with batches. `[..., n, k] x [..., k, m] -> [..., n, m]` */
-  matmul(other: Tensor): Tensor {
-    return dispatch('aten::matmul', [this, other]) as Tensor;
-  }
-
   /** `[n, k] x [k, m] -> [n, m]` */
   mm(mat2: Tensor): Tensor {
     return dispatch('aten::mm', [this, mat2]) as Tensor;
@@ -434,16 +325,6 @@ export class Tensor extends TensorBase {
   /** `[B, n, k] x [B, k, m] -> [B, n, m]` */
   bmm(mat2: Tensor): Tensor {
     return dispatch('aten::bmm', [this, mat2]) as Tensor;
-  }
-
-  /** beta * self + alpha * mat1 mat2. `[n, k] x [k, m] -> [n, m]` */
-  addmm(mat1: Tensor, mat2: Tensor, { beta, alpha }: {
-    /** @default 1 */
-    beta?: number;
-    /** @default 1 */
-    alpha?: number;
-  } = {}): Tensor {
-    return dispatch('aten::addmm', [this, mat1, mat2, beta, alpha]) as Tensor;
   }
 
   /** self = beta * self + alpha * mat1 mat2, in place. `[n, k] x [k, m] -> [n, m]` */
@@ -466,18 +347,6 @@ export class Tensor extends TensorBase {
     memoryFormat?: MemoryFormat | null;
   } = {}): Tensor {
     return dispatch('aten::zeros_like', [this, dtype, undefined, device, undefined, memoryFormat]) as Tensor;
-  }
-
-  /** Like self, values undefined until written. */
-  emptyLike({ dtype, device, memoryFormat }: {
-    /** @default None */
-    dtype?: DType | null;
-    /** @default None */
-    device?: Device | null;
-    /** @default None */
-    memoryFormat?: MemoryFormat | null;
-  } = {}): Tensor {
-    return dispatch('aten::empty_like', [this, dtype, undefined, device, undefined, memoryFormat]) as Tensor;
   }
 
 }
