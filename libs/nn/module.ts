@@ -10,7 +10,7 @@ export abstract class Module {
   private readonly ownParameters = new Map<string, Tensor>();
   /** One set a shard; see `setShards`. */
   private readonly ownBuffers: Map<string, Tensor>[] = [new Map()];
-  private readonly parts = new Map<string, Module>();
+  private readonly parts: [name: string, part: Module][] = [];
   private shard = 0;
 
   protected parameter(name: string, value: Tensor): Tensor {
@@ -29,15 +29,15 @@ export abstract class Module {
   }
 
   protected part<M extends Module>(name: string, module: M): M {
-    if (this.parts.has(name)) name = `${name}#${this.parts.size}`;
-    this.parts.set(name, module);
+    if (name !== '' && this.parts.some(([other]) => other === name))
+      throw new RangeError(`a network has two parts named ${name}`);
+    this.parts.push([name, module]);
     return module;
   }
 
   private *walk(prefix = ''): Generator<[prefix: string, module: Module]> {
     yield [prefix, this];
-    for (const [name, part] of this.parts)
-      yield* part.walk(name === '' || name.startsWith('#') ? prefix : `${prefix}${name}.`);
+    for (const [name, part] of this.parts) yield* part.walk(name === '' ? prefix : `${prefix}${name}.`);
   }
 
   /** Every parameter by its full name, in the order of construction. */

@@ -92,7 +92,8 @@ export class Trainer {
 
   /**
    * One step.
-   * @throws ResimError FAILED_PRECONDITION when the loss is not finite; the parameters are as before the step then
+   * @throws ResimError FAILED_PRECONDITION when the loss is not finite; the student's weights are as before the step
+   *   then, running statistics and the teacher are not: the run goes on from its last checkpoint
    */
   step(batch: Batch, at: StepOptions, observer: StepObserver = {}): StepReport {
     if (batch.count !== this.options.batchSize)

@@ -11,7 +11,7 @@ import {
 } from '#libs/experiments';
 import { type ResolvedRecipe, resolveRecipe } from '#libs/pretraining';
 import { contracts, pretraining, type RpcContext, RpcController, type RpcHandlers } from '#libs/rpc';
-import { Notifications, RunQueue, watchRun } from '#libs/runs';
+import { type NewRun, Notifications, RunQueue, watchRun } from '#libs/runs';
 import { PRETRAINING_CONFIG, type PretrainingConfig } from './config.js';
 import { resolveDataFolder } from './data-roots.js';
 import { toCheckpoint, toRun, toRunEvent, toSeries } from './messages.js';
@@ -134,14 +134,7 @@ function resolve(asked: Parameters<typeof resolveRecipe>[0]): ResolvedRecipe {
 }
 
 /** The run that a request would make. */
-function unqueued(run: {
-  name: string;
-  group: string;
-  recipe: string;
-  recipeSpec: unknown;
-  images: string;
-  seed: number;
-}): RunRow {
+function unqueued(run: Omit<NewRun, 'request' | 'requestId'>): RunRow {
   const { name, group, recipe, recipeSpec, images, seed } = run;
   return {
     id: '',
