@@ -30,3 +30,9 @@ export function inverse(order: Int32Array): Int32Array {
   order.forEach((row, place) => (result[row] = place));
   return result;
 }
+
+/** The rows of some samples, of a tensor with one or several rows for each of `count`. */
+export function sampleRows(rows: Tensor, count: number, first: number, samples: number): Tensor {
+  const perSample = rows.shape[0]! / count;
+  return rows.narrow(0, first * perSample, samples * perSample);
+}

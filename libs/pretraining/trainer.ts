@@ -1,22 +1,11 @@
-import { ResimError, show } from '#libs/core';
+import { ResimError } from '#libs/core';
 import { Init, Sgd } from '#libs/nn';
 import type { Batch } from '#libs/pairing';
-import { autocast, cat, emaUpdate, grad, noGrad, tensor, tidy, type DType, type Tensor } from '#libs/tensor';
-import type {
-  Features,
-  Network,
-  Objective,
-  ObjectiveLoss,
-  ShardContext,
-  ShardRegions,
-  StepPlace,
-} from './objective.js';
+import { autocast, cat, emaUpdate, grad, noGrad, tidy, type DType, type Tensor } from '#libs/tensor';
+import type { Features, Network, Objective, ObjectiveLoss, ShardContext, StepPlace } from './objective.js';
 import type { Memory } from './memory.js';
-import { inverse, keyShuffle, takeRows } from './shards.js';
-
-/** ImageNet's statistics, of values in [0, 1]; every published trunk was trained with them. */
-const MEAN = [0.485, 0.456, 0.406];
-const STD = [0.229, 0.224, 0.225];
+import { BatchTensors } from './batch-tensors.js';
+import { inverse, keyShuffle, sampleRows, takeRows } from './shards.js';
 
 export interface TrainerOptions {
   objective: Objective<never>;
@@ -69,8 +58,7 @@ export class Trainer {
   readonly optimizer: Sgd;
   private readonly objective: Objective<unknown>;
   private readonly options: Required<TrainerOptions>;
-  private readonly mean: Tensor;
-  private readonly std: Tensor;
+  private readonly inputs: BatchTensors;
 
   constructor(options: TrainerOptions) {
     this.options = { dtype: 'float32', device: 'cpu', ...options };
@@ -84,10 +72,7 @@ export class Trainer {
     this.teacher?.setShards(shards);
     this.memory = this.objective.memory(init);
     this.optimizer = new Sgd(this.student.namedParameters(), options.optim);
-    const channels = (values: number[]) =>
-      tensor(values, [1, 3, 1, 1], { dtype: 'float64' }).toDevice(device, dtype);
-    this.mean = channels(MEAN);
-    this.std = channels(STD);
+    this.inputs = new BatchTensors({ dtype, device });
   }
 
   /**
@@ -120,22 +105,6 @@ export class Trainer {
     });
   }
 
-  /** uint8 `[N * perSample, S, S, 3]` -> normalised `[N * perSample, 3, S, S]`, channels last. */
-  private images(batch: Batch, view: string): Tensor {
-    const found = batch.views.find(({ name }) => name === view);
-    if (!found) throw new ResimError('INTERNAL', `the batch has no view ${show(view)}`);
-    const { device, dtype } = this.options;
-    return tidy(() =>
-      tensor(found.pixels, [batch.count * (found.perSample ?? 1), found.size, found.size, 3], { share: true })
-        .permute([0, 3, 1, 2])
-        .toDevice(device, 'uint8')
-        .toDType(dtype)
-        .div_(255)
-        .sub_(this.mean)
-        .div_(this.std),
-    );
-  }
-
   private encode(network: Network, images: Tensor): Features {
     const { device, bf16 } = this.options;
     return tidy(() => autocast({ device, enabled: bf16 }, () => network.forward(images)));
@@ -155,7 +124,7 @@ export class Trainer {
         typeof momentum === 'number' ? momentum : momentum(place),
       );
       const encoded = this.objective.teacher!.views.map((view): [string, Features] => {
-        const images = this.images(batch, view);
+        const images = this.inputs.images(batch, view);
         // On one device there is nobody to shuffle with.
         if (shards === 1) return [view, this.encode(teacher, images)];
         const shuffle = order ?? keyShuffle(seed, batch.step, batchSize);
@@ -188,7 +157,7 @@ export class Trainer {
     const parameters = this.student.parameters();
     const prepared = noGrad(() => this.objective.prepare(teacher));
     const views = Object.fromEntries(
-      this.objective.studentViews.map((view) => [view, this.images(batch, view)]),
+      this.objective.studentViews.map((view) => [view, this.inputs.images(batch, view)]),
     );
     let gradients: Tensor[] | undefined;
     const losses: Detached[] = [];
@@ -206,7 +175,7 @@ export class Trainer {
           ),
           teacher: mapValues(teacher, own),
           prepared,
-          regions: this.regions(batch, firstRow, rows),
+          regions: this.inputs.regions(batch, firstRow, rows),
           memory: this.memory,
           samples: batch.samples.subarray(firstRow, firstRow + rows),
           labels: batch.labels?.subarray(firstRow, firstRow + rows) ?? null,
@@ -229,34 +198,6 @@ export class Trainer {
       }
     }
     return { gradients: gradients!, losses };
-  }
-
-  private regions(batch: Batch, firstRow: number, rows: number): Record<string, ShardRegions> {
-    const { device } = this.options;
-    return Object.fromEntries(
-      batch.regions.map(({ level, count, query, key, valid }) => {
-        const boxes = (values: Float32Array) =>
-          tensor(values.subarray(firstRow * count * 4, (firstRow + rows) * count * 4), [
-            rows,
-            count,
-            4,
-          ]).toDevice(device, 'float32');
-        const kept: bigint[] = [];
-        valid
-          .subarray(firstRow * count, (firstRow + rows) * count)
-          .forEach((flag, place) => flag && kept.push(BigInt(place)));
-        return [
-          level,
-          {
-            query: boxes(query),
-            key: boxes(key),
-            valid: tensor(BigInt64Array.from(kept), [kept.length]).toDevice(device, 'int64'),
-            validCount: kept.length,
-            count: rows * count,
-          },
-        ];
-      }),
-    );
   }
 
   private report(losses: readonly Detached[]): Record<string, number> {
@@ -282,15 +223,8 @@ export class Trainer {
     this.teacher?.dispose();
     for (const memory of Object.values(this.memory)) memory.dispose();
     this.optimizer.dispose();
-    this.mean.dispose();
-    this.std.dispose();
+    this.inputs.dispose();
   }
-}
-
-/** The rows of some samples, of a tensor with one or several rows for each of `count`. */
-function sampleRows(rows: Tensor, count: number, first: number, samples: number): Tensor {
-  const perSample = rows.shape[0]! / count;
-  return rows.narrow(0, first * perSample, samples * perSample);
 }
 
 /** A shard's results without its graph. */
